@@ -1,0 +1,1 @@
+"""Durable, layout-free checkpoints: safetensors pieces and a manifest written last."""

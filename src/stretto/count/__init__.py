@@ -1,0 +1,1 @@
+"""Exact FLOPs, bytes and parameters of a shape, without a tensor."""

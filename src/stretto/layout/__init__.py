@@ -1,0 +1,1 @@
+"""Which rank holds and does what, and which layouts can run."""

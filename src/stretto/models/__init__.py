@@ -1,0 +1,1 @@
+"""Architectures on one device, and the Context through which they meet the machine."""

@@ -1,0 +1,1 @@
+"""Ranks: starting them, and the collectives between them."""

@@ -1,0 +1,1 @@
+"""Programs: who computes which piece of the step, and when."""

@@ -1,0 +1,1 @@
+"""Every value that crosses a room: shapes, layouts, programs, batches, requests, traces, run files, errors."""

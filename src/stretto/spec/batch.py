@@ -1,0 +1,64 @@
+"""PackedBatch: documents laid end to end, with no batch axis.
+
+Rows from ``offsets[-1]`` on belong to no document: they carry no loss and enter no count. A label is the token that
+follows (shifted before any cut), or -1 where no loss is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+NO_LABEL = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedBatch:
+    """A flat batch; every array is int32.
+
+    Attributes:
+        tokens: [T] token ids.
+        positions: [T] position of each token in its document.
+        labels: [T] the token to predict at each position, or `NO_LABEL`.
+        offsets: [N+1] where each of the N documents starts, and where the last one ends.
+    """
+
+    tokens: NDArray[np.int32]
+    positions: NDArray[np.int32]
+    labels: NDArray[np.int32]
+    offsets: NDArray[np.int32]
+
+    @property
+    def labelled_tokens(self) -> int:
+        """How many positions carry loss."""
+        return int((self.labels != NO_LABEL).sum())
+
+    @property
+    def document_tokens(self) -> int:
+        """How many positions belong to a document."""
+        return int(self.offsets[-1])
+
+
+def join(batches: list[PackedBatch]) -> PackedBatch:
+    """Lay batches end to end; only the last may have rows that belong to no document.
+
+    Raises:
+        ValueError: a batch before the last has such rows, which would become part of a document.
+    """
+    import numpy as np
+
+    starts = np.cumsum([0, *(len(b.tokens) for b in batches)])
+    if any(b.document_tokens != len(b.tokens) for b in batches[:-1]):
+        raise ValueError("only the last batch may end in rows that belong to no document")
+    offsets = [b.offsets[:-1] + start for b, start in zip(batches, starts[:-1], strict=True)]
+    last = batches[-1].document_tokens + starts[-2]
+    return PackedBatch(
+        tokens=np.concatenate([b.tokens for b in batches]),
+        positions=np.concatenate([b.positions for b in batches]),
+        labels=np.concatenate([b.labels for b in batches]),
+        offsets=np.append(np.concatenate(offsets), last).astype(np.int32),
+    )

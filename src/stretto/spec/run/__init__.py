@@ -1,0 +1,1 @@
+"""The tables of a run file, one small file a group, and the whole: `RunConfig`."""

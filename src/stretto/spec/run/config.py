@@ -1,0 +1,111 @@
+"""RunConfig: a whole run as one frozen value, read from a TOML file and flags.
+
+A flag wins over the file, the file over the default. Choosing another kind of a union by flag
+(``--optimizer.kind muon``) starts from that kind's defaults.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import Field, model_validator
+
+from stretto.spec.errors import UserError
+from stretto.spec.layout import Layout
+from stretto.spec.run.data import Data
+from stretto.spec.run.model import LlamaModel
+from stretto.spec.run.optimizer import WSD, AdamW, LrSchedule, Optimizer
+from stretto.spec.run.train import Checkpoint, Metrics, Train, Validation
+from stretto.spec.value import Value, load
+
+
+class RunConfig(Value):
+    """Everything that decides a training run."""
+
+    format: Literal["stretto.run/1"] = "stretto.run/1"
+    folder: Path
+    """Where the run writes; a folder that holds a run is never overwritten."""
+    model: LlamaModel = LlamaModel()
+    data: Data
+    optimizer: Optimizer = Field(default=AdamW())
+    lr_schedule: LrSchedule = Field(default=WSD())
+    layout: Layout = Layout()
+    train: Train = Train()
+    validation: Validation = Validation()
+    checkpoint: Checkpoint = Checkpoint()
+    metrics: Metrics = Metrics()
+
+    @model_validator(mode="after")
+    def _rows_divide(self) -> RunConfig:
+        rows, data, micro = self.train.rows, self.layout.data, self.train.microbatch_rows
+        if rows % data:
+            raise ValueError(f"train.rows is {rows}; expected a multiple of layout.data, {data}.")
+        if (rows // data) % micro:
+            raise ValueError(
+                f"train.microbatch_rows is {micro}; expected a divisor of the {rows // data} rows of a rank "
+                f"(train.rows / layout.data)."
+            )
+        return self
+
+    @property
+    def microbatches(self) -> int:
+        """Microbatches of one rank in one step."""
+        return self.train.rows // self.layout.data // self.train.microbatch_rows
+
+
+def read_run(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
+    """Read a run file and lay flags over it.
+
+    Args:
+        path: a TOML file.
+        overrides: dotted fields and their text, such as ``{"train.steps": "20"}``; a value that reads as a TOML
+            list or table is taken as one, and ``none`` clears an optional field.
+
+    Raises:
+        UserError: the file cannot be read, or a field is unknown or wrong.
+    """
+    table = read_toml(path)
+    for field, text in (overrides or {}).items():
+        _lay_over(table, field.split("."), text)
+    return load(RunConfig, table, str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        UserError: it is missing, cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; expected a run file (TOML).") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as a run file: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}.") from None
+
+
+def _lay_over(table: dict[str, Any], path: list[str], text: str) -> None:
+    for part in path[:-1]:
+        inner = table.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"{'.'.join(path)} cannot be set: {part} is no table.")
+        table = cast("dict[str, Any]", inner)
+    if path[-1] == "kind" and table.get("kind") != text:
+        table.clear()
+    table[path[-1]] = _parsed(text)
+
+
+def _parsed(text: str) -> Any:
+    if text.lower() == "none":
+        return None
+    if text[:1] in "[{":
+        try:
+            return tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            return text
+    return text
