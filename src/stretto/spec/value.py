@@ -73,9 +73,7 @@ def load_json(kind: type[V], path: Path, what: str) -> V:
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(
-            f"{path} is not {what}: it is damaged at line {error.lineno} ({error.msg})."
-        ) from None
+        raise UserError(f"{path} is not {what}: it is damaged at line {error.lineno} ({error.msg}).") from None
     return load(kind, check_format(kind, data, path, what), str(path))
 
 
@@ -118,11 +116,7 @@ def _sentence(kind: type[Value], error: ValidationError, where: str) -> UserErro
         return UserError(f"{prefix}{field + ': ' if field else ''}{detail}")
     if why.startswith("union_tag"):
         tags = str(first.get("ctx", {}).get("expected_tags", "")).replace("'", "")
-        tag = (
-            cast("Mapping[str, object]", value).get("kind")
-            if isinstance(value, Mapping)
-            else cast("object", value)
-        )
+        tag = cast("Mapping[str, object]", value).get("kind") if isinstance(value, Mapping) else cast("object", value)
         return UserError(prefix + str(bad_value(f"{field}.kind", tag, f"one of {tags}")))
     expected = _PLAIN.get(why) or first["msg"].removeprefix("Input should be ").replace(
         "greater than or equal to", "at least"
@@ -141,9 +135,7 @@ def _walk(kind: type[Value], loc: list[str]) -> tuple[list[str], list[type[Value
             continue
         path.append(part)
         if i < len(loc) - 1:
-            inner = [
-                m for f in inside if part in f.model_fields for m in _models(f.model_fields[part].annotation)
-            ]
+            inner = [m for f in inside if part in f.model_fields for m in _models(f.model_fields[part].annotation)]
             inside = inner or inside
     return path, inside
 
