@@ -6,18 +6,21 @@ safetensors file. Any layout can read what any other wrote.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from stretto.spec.shape import ModelShape
 from stretto.spec.value import Value
 
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+"""A file inside the checkpoint's folder: no path, so that a foreign manifest points nowhere else."""
+
 
 class Piece(Value):
     """Part of a tensor: ``tensor[start:stop]`` per dim, stored whole under `key` in `file`."""
 
-    file: str
+    file: FileName
     key: str
     intervals: tuple[tuple[int, int], ...]
 
@@ -34,9 +37,9 @@ class StoredTensor(Value):
 class StoredFile(Value):
     """A file of the checkpoint, with what it takes to notice damage."""
 
-    name: str
+    name: FileName
     size_bytes: int = Field(ge=0)
-    sha256: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 class Progress(Value):
@@ -52,8 +55,8 @@ class Progress(Value):
     """What a spike is compared with."""
 
 
-class Manifest(Value):
-    """Everything in one checkpoint folder."""
+class Header(Value):
+    """What the trainer says about a checkpoint; the writer adds the rest of its manifest."""
 
     format: Literal["stretto.checkpoint/1"] = "stretto.checkpoint/1"
     progress: Progress
@@ -61,6 +64,11 @@ class Manifest(Value):
     config: dict[str, object]
     """The resolved run configuration."""
     config_digest: str
+
+
+class Manifest(Header):
+    """Everything in one checkpoint folder."""
+
     tensors: tuple[StoredTensor, ...]
     files: tuple[StoredFile, ...]
     torch_version: str
