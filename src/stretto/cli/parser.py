@@ -18,17 +18,24 @@ _TYPES = {"int": "an integer", "float": "a number", "Path": "a path"}
 _MISSING = "the following arguments are required: "
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help with room for long flags."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **({"max_help_position": 34} | options))
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises `UserError` instead of leaving the process."""
 
     def __init__(self, **options: Any) -> None:
-        layout = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        layout = {"allow_abbrev": False, "formatter_class": _Help}
         super().__init__(**(layout | options))
         self.add_argument(
             "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for machines instead of text"
         )
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """As argparse's, but nothing may stay unknown: this parser knows its flags best."""
         known, extra = super().parse_known_args(args, namespace)
         if extra:

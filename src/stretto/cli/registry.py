@@ -17,9 +17,7 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "quickstart": Command(
-        "stretto.cli.quickstart", "train a small model on this machine's Python library, then use it"
-    ),
+    "quickstart": Command("stretto.cli.quickstart", "train a small model on Python's own library, then use it"),
     "train": Command("stretto.cli.train", "train a model as a run file says"),
     "evaluate": Command("stretto.cli.evaluate", "measure a checkpoint's loss and bits per byte on held-out text"),
     "generate": Command("stretto.cli.generate", "continue prompts with a checkpoint"),

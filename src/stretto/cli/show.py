@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 if TYPE_CHECKING:
@@ -57,12 +56,10 @@ def console(stream: TextIO | None = None) -> Console:
     """A console on standard output (or `stream`) that wraps and colours only on a terminal."""
     from rich.console import Console
 
-    stream = stream or sys.stdout
-    if stream.isatty():
-        return Console(file=stream, highlight=False, soft_wrap=False)
-    return Console(
-        file=stream, highlight=False, color_system=None, width=_WIDE, soft_wrap=True, markup=True, legacy_windows=False
-    )
+    where = sys.stdout if stream is None else stream
+    if where.isatty():
+        return Console(file=where, highlight=False)
+    return Console(file=where, highlight=False, color_system=None, width=_WIDE, soft_wrap=True)
 
 
 def table(
@@ -121,7 +118,9 @@ def _bar(label: str, total: float | None) -> Iterator[Advance]:
         task = display.add_task(label, total=total, note="")
 
         def advance(amount: float = 1, note: str = "") -> None:
-            display.update(task, advance=amount, **({"note": note} if note else {}))
+            display.update(task, advance=amount)
+            if note:
+                display.update(task, note=note)
 
         yield advance
 
@@ -176,18 +175,17 @@ def _plain_table(
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, Sequence | set | frozenset):
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str):
         return [_plain(inner) for inner in value]
-    if isinstance(value, Path):
-        return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    dump = getattr(value, "model_dump", None)
+    return dump(mode="json") if dump else _scalar(value)
+
+
+def _scalar(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float) else str(value)

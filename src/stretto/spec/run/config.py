@@ -38,6 +38,19 @@ class RunConfig(Value):
     checkpoint: Checkpoint = Checkpoint()
     metrics: Metrics = Metrics()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _default_kinds(cls, table: Any) -> Any:
+        """A table that does not say which kind it is has the kind that a missing table has."""
+        if not isinstance(table, dict):
+            return table
+        given = dict(cast("dict[str, Any]", table))
+        for name, field in cls.model_fields.items():
+            kind = getattr(field.default, "kind", None)
+            if kind and isinstance(given.get(name), dict):
+                given[name] = {"kind": kind, **given[name]}
+        return given
+
     @model_validator(mode="after")
     def _rows_divide(self) -> RunConfig:
         rows, data, micro = self.train.rows, self.layout.data, self.train.microbatch_rows

@@ -23,6 +23,15 @@ class AdamW(Value):
     """Decoupled decay of matrices."""
 
 
+class AdamWBesideMuon(AdamW):
+    """AdamW with the defaults that suit what Muon leaves to it."""
+
+    lr: float = Field(default=6e-3, gt=0)
+    """Peak learning rate."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled decay of matrices."""
+
+
 class Muon(Value):
     """Muon (Jordan et al. 2024) for the layers' matrices; AdamW for embedding, head and norm scales."""
 
@@ -33,7 +42,7 @@ class Muon(Value):
     """Nesterov momentum of the matrices."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Decoupled decay of the matrices."""
-    adamw: AdamW = AdamW(lr=6e-3, weight_decay=0.0)
+    adamw: AdamWBesideMuon = AdamWBesideMuon()
     """For everything that is not a layer's matrix."""
 
 
