@@ -1,16 +1,19 @@
 """The ranks that write or read a checkpoint together, as far as this room needs to know them.
 
 A `Group` carries short texts (JSON) between ranks and nothing else, so this room neither imports torch.distributed
-nor pickles. `agree` is how a failure on one rank becomes the same sentence on all of them instead of a hang.
+nor pickles. `together` is how a failure on one rank becomes the same sentence on all of them instead of a hang.
 Cost: one gather and one broadcast of a few hundred bytes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
-from stretto.spec.errors import StrettoError
+from stretto.spec.errors import UserError
+
+T = TypeVar("T")
 
 
 class Group(Protocol):
@@ -51,19 +54,23 @@ class OneRank:
         return text
 
 
-def agree(group: Group, failure: str, kind: type[StrettoError] = StrettoError) -> None:
-    """Go on only if no rank failed.
+def together(group: Group, action: Callable[[], T]) -> T:
+    """Do something on every rank, and go on only if no rank's user made a mistake.
 
     Args:
         group: every rank of it calls this.
-        failure: this rank's sentence; empty where all is well.
-        kind: the error to raise.
+        action: may raise a `UserError`; does not talk to the group itself.
 
     Raises:
-        StrettoError: of that kind and on every rank, with the sentence of the first rank that failed.
+        UserError: on every rank, with the sentence of the first rank that failed.
     """
-    gathered = group.gather(failure)
-    first = next((text for text in gathered or () if text), "")
-    sentence = group.broadcast(first)
+    result, failure = None, ""
+    try:
+        result = action()
+    except UserError as error:
+        failure = str(error)
+    failures = group.gather(failure)
+    sentence = group.broadcast(next((text for text in failures or () if text), ""))
     if sentence:
-        raise kind(sentence)
+        raise UserError(sentence)
+    return cast("T", result)

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stretto.checkpoint import boxes, folders
-from stretto.checkpoint.dtypes import ELEMENT_TYPES
-from stretto.checkpoint.durable import sha256_of
-from stretto.checkpoint.group import Group, agree
+from stretto.checkpoint.group import Group, together
+from stretto.checkpoint.intact import check_hash, check_size, check_tensor, entry_of, open_shard
 from stretto.spec.errors import UserError, nearest
-from stretto.spec.manifest import Manifest, Piece, StoredFile, StoredTensor
+from stretto.spec.manifest import Manifest, StoredTensor
 
 if TYPE_CHECKING:
     import torch
@@ -81,9 +80,13 @@ class StoredCheckpoint:
 
         tensor = self.stored(name)
         box = boxes.whole(tensor.shape) if intervals is None else tuple(intervals)
-        self._check(tensor, box)
+        manifest_path = self.path / folders.MANIFEST
+        check_tensor(manifest_path, tensor)
+        if not boxes.inside(box, tensor.shape):
+            shape = list(tensor.shape)
+            raise UserError(f"{manifest_path}: {boxes.show(box)} of tensor {name} was asked for; its shape is {shape}.")
         parts = [(piece, part) for piece in tensor.pieces if (part := boxes.common(piece.intervals, box)) is not None]
-        entries = [self._entry(tensor, piece) for piece, _ in parts]
+        entries = [entry_of(self._shard(piece.file), self.path, tensor, piece) for piece, _ in parts]
         out = torch.empty(boxes.sizes(box), dtype=dtype or getattr(torch, tensor.dtype), device=device)
         for (piece, part), entry in zip(parts, entries, strict=True):
             out[boxes.slices(part, box)].copy_(entry[boxes.slices(part, piece.intervals)])
@@ -97,39 +100,15 @@ class StoredCheckpoint:
         """
         for file in self.manifest.files:
             if file.name not in self._hashed and (names is None or file.name in names):
-                _check_hash(self.path, file)
+                check_hash(self.path, file)
                 self._hashed.add(file.name)
-
-    def _check(self, tensor: StoredTensor, box: boxes.Box) -> None:
-        where = f"{self.path / folders.MANIFEST}: of tensor {tensor.name}"
-        if tensor.dtype not in ELEMENT_TYPES:
-            raise UserError(f"{where}, the dtype is {tensor.dtype!r}; expected one of {', '.join(ELEMENT_TYPES)}.")
-        if not boxes.inside(box, tensor.shape):
-            raise UserError(f"{where}, {boxes.show(box)} was asked for; its shape is {list(tensor.shape)}.")
-        fault = boxes.tiling_fault(tensor.shape, (piece.intervals for piece in tensor.pieces))
-        if fault is not None:
-            raise UserError(f"{where}, {fault}.")
-
-    def _entry(self, tensor: StoredTensor, piece: Piece) -> Any:
-        """One piece in its mapped file, after a look at what the file says it is; no value is read yet."""
-        where = f"{self.path / piece.file}, tensor {tensor.name}"
-        shard = self._shard(piece.file)
-        if piece.key not in shard.keys():  # noqa: SIM118 (a shard is no dictionary)
-            raise UserError(f"{where}: the file has no entry {piece.key!r}.")
-        entry = shard.get_slice(piece.key)
-        found, expected = tuple(entry.get_shape()), boxes.sizes(piece.intervals)
-        if found != expected:
-            raise UserError(f"{where}: the file's entry has the shape {list(found)}; expected {list(expected)}.")
-        if entry.get_dtype() != ELEMENT_TYPES[tensor.dtype].code:
-            raise UserError(f"{where}: the file's entry is {entry.get_dtype()}; expected {tensor.dtype}.")
-        return entry
 
     def _shard(self, name: str) -> Any:
         if name not in self._open_shards:
             if not any(file.name == name for file in self.manifest.files):
                 raise UserError(f"{self.path / folders.MANIFEST}: {name} holds tensors but is not among the files.")
             self.check_hashes([name])
-            self._open_shards[name] = _open_shard(self.path / name)
+            self._open_shards[name] = open_shard(self.path / name, "pt")
         return self._open_shards[name]
 
 
@@ -144,18 +123,7 @@ def open_checkpoint(path: Path, group: Group | None = None) -> StoredCheckpoint:
     Raises:
         UserError: there is no checkpoint, its manifest is damaged, or a file is missing, cut short or changed.
     """
-    if group is None:
-        return _open(path)
-    stored, failure = None, ""
-    try:
-        stored = _open(path)
-        stored.check_hashes([file.name for file in stored.manifest.files[group.rank :: group.ranks]])
-    except UserError as error:
-        failure = str(error)
-    agree(group, failure, UserError)
-    assert stored is not None
-    stored._hashed.update(file.name for file in stored.manifest.files)
-    return stored
+    return _open(path) if group is None else together(group, lambda: _open_checked(path, group.rank, group.ranks))
 
 
 def _open(path: Path) -> StoredCheckpoint:
@@ -166,35 +134,10 @@ def _open(path: Path) -> StoredCheckpoint:
     return StoredCheckpoint(folder, manifest, {tensor.name: tensor for tensor in manifest.tensors}, {}, set())
 
 
-def check_size(folder: Path, file: StoredFile) -> None:
-    """Refuse a file that is missing or has another size than the manifest says.
-
-    Raises:
-        UserError: naming it.
-    """
-    try:
-        size = (folder / file.name).stat().st_size
-    except OSError as error:
-        raise UserError(f"{folder / file.name} cannot be read: {(error.strerror or str(error)).lower()}.") from None
-    if size != file.size_bytes:
-        raise UserError(f"{folder / file.name} is damaged: it has {size} bytes; expected {file.size_bytes}.")
-
-
-def _check_hash(folder: Path, file: StoredFile) -> None:
-    try:
-        found = sha256_of(folder / file.name)
-    except OSError as error:
-        raise UserError(f"{folder / file.name} cannot be read: {(error.strerror or str(error)).lower()}.") from None
-    if found != file.sha256:
-        raise UserError(
-            f"{folder / file.name} is damaged: its SHA-256 is {found[:16]}...; expected {file.sha256[:16]}..."
-        )
-
-
-def _open_shard(path: Path) -> Any:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is no readable safetensors file: {error}.") from None
+def _open_checked(path: Path, rank: int, ranks: int) -> StoredCheckpoint:
+    """Hash this rank's share of the files and trust the other ranks with theirs."""
+    stored = _open(path)
+    names = [file.name for file in stored.manifest.files]
+    stored.check_hashes(names[rank::ranks])
+    stored._hashed.update(names)
+    return stored
