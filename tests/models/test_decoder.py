@@ -21,7 +21,7 @@ def _shape(tied=False, **changes):
 
 def _model(shape, dtype=torch.float64, **part):
     model = build(shape, dtype=dtype, **part)
-    initialize(model, shape, seed=1)
+    initialize(dict(model.named_parameters()), shape, seed=1)
     return model
 
 

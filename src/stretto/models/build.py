@@ -7,7 +7,7 @@ the seed and the parameter's name alone: any cut of the model and any number of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -58,11 +58,11 @@ def build(
 
 
 @torch.no_grad()
-def initialize(model: Decoder, shape: ModelShape, seed: int) -> None:
-    """Set every parameter of a model, or of a part of one, to its initial value for `seed`."""
+def initialize(weights: Mapping[str, Tensor], shape: ModelShape, seed: int) -> None:
+    """Set parameters, given by name (``dict(model.named_parameters())``), to their initial values for `seed`."""
     table = {p.name: p for p in parameters(shape)}
-    for name, parameter in model.named_parameters():
-        parameter.copy_(initial_value(table[name], seed))
+    for name, weight in weights.items():
+        weight.copy_(initial_value(table[name], seed))
 
 
 def initial_value(parameter: Parameter, seed: int) -> Tensor:

@@ -1,0 +1,135 @@
+"""Local ranks: start them, hand them a function, bring back what they return or the sentence of what went wrong.
+
+torch's elastic launcher starts and watches the processes. A rank that fails leaves a note of why in a shared folder
+before it ends, so that one sentence reaches the caller instead of a traceback a rank; a rank that was killed leaves
+none, and is named by its signal.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import tempfile
+import traceback
+import uuid
+from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Any, TypeVar
+
+from stretto.spec.errors import StrettoError, UserError
+
+R = TypeVar("R")
+
+
+class Interrupted(StrettoError):
+    """The run was asked to stop by a signal; `exit_code` is the shell's for it."""
+
+    def __init__(self, sentence: str, signal_number: int) -> None:
+        super().__init__(sentence)
+        self.exit_code = 128 + signal_number
+
+
+def launch(function: Callable[..., R], ranks: int, *args: Any) -> list[R]:
+    """Run ``function(*args)`` on `ranks` new processes of this machine.
+
+    Args:
+        function: importable by name (defined at the top of a module), as are the arguments' types. Inside it,
+            `parallel.world.join_world` gives the rank's place among the others.
+        ranks: how many processes.
+        *args: what every rank is called with.
+
+    Returns:
+        What the ranks returned, in rank order.
+
+    Raises:
+        StrettoError: a rank failed; the sentence is the rank's own where it left one.
+        Interrupted: this process was told to stop, and the ranks have ended.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    _check_picklable(function, args)
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=ranks,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.1,
+        start_method="spawn",
+    )
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    with tempfile.TemporaryDirectory(prefix="stretto-ranks-") as notes:
+        try:
+            results = elastic_launch(config, _rank)(notes, function, args)
+        except ChildFailedError as error:
+            raise _failure(Path(notes), error) from None
+        except SignalException as error:
+            raise _interruption(Path(notes), error.sigval) from None
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    return [results[rank] for rank in range(ranks)]
+
+
+def _check_picklable(function: Callable[..., object], args: tuple[Any, ...]) -> None:
+    try:
+        ForkingPickler.dumps((function, args))
+    except Exception as error:
+        name = getattr(function, "__qualname__", repr(function))
+        raise UserError(
+            f"{name} or its arguments cannot be sent to other ranks ({error}); define functions at the top of a module "
+            "and start ranks under `if __name__ == '__main__':`."
+        ) from None
+
+
+def _rank(notes: str, function: Callable[..., R], args: tuple[Any, ...]) -> R:
+    """What a rank runs: the function, with every failure noted before the process ends."""
+    from stretto.spec.environment import launched_ranks
+
+    place = launched_ranks()
+    name = Path(notes) / f"{place.rank if place else 0}.json"
+    try:
+        return function(*args)
+    except StrettoError as error:
+        kind = type(error).__name__
+        name.write_text(json.dumps({"kind": kind, "sentence": str(error), "exit_code": error.exit_code}))
+        sys.exit(error.exit_code)
+    except Exception:
+        name.write_text(json.dumps({"kind": "crash", "sentence": traceback.format_exc(), "exit_code": 1}))
+        sys.exit(1)
+
+
+def _failure(notes: Path, error: Any) -> StrettoError:
+    """One error for all ranks: a user's mistake before a failure of ours, a failure before its consequences."""
+    left = [json.loads(path.read_text()) | {"rank": int(path.stem)} for path in sorted(notes.glob("*.json"))]
+    killed = [(rank, f.exitcode) for rank, f in error.failures.items() if f.exitcode < 0]
+    for note in left:
+        if note["kind"] == "Interrupted":
+            return Interrupted(note["sentence"], note["exit_code"] - 128)
+    for note in left:
+        if note["kind"] == "UserError":
+            return UserError(note["sentence"])
+    for note in left:
+        if note["kind"] != "crash":
+            return StrettoError(note["sentence"])
+    if killed:
+        rank, code = killed[0]
+        return StrettoError(f"rank {rank} was killed by {signal.Signals(-code).name}.")
+    if left:
+        return StrettoError(f"rank {left[0]['rank']} failed:\n{left[0]['sentence']}")
+    rank, first = next(iter(error.failures.items()))
+    return StrettoError(f"rank {rank} ended with exit code {first.exitcode} and left no reason.")
+
+
+def _interruption(notes: Path, number: signal.Signals) -> StrettoError:
+    left = [json.loads(path.read_text()) for path in sorted(notes.glob("*.json"))]
+    said = [note["sentence"] for note in left if note["kind"] == "Interrupted"]
+    return Interrupted(said[0] if said else f"stopped by {signal.Signals(number).name}.", int(number))

@@ -1,0 +1,152 @@
+"""The training step: a rank's records of a Program, run one after the other.
+
+Contract of scale: the step's loss is the sum of the task's losses over all microbatches of all ranks, divided by the
+labelled positions of all microbatches of all ranks; the gradients are the gradient of that. Each backward pass starts
+from 1 / (all labelled positions), so gradients only need to be summed, over microbatches and over ranks.
+
+Between stages of one rank the activations are cut: the next stage starts from a detached copy of the handle, and its
+gradient is handed to the earlier stage's backward pass. Nothing hangs on autograd hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from stretto.models.context import LocalContext
+from stretto.models.decoder import LayerCall, call_layer, checkpointed_layer
+from stretto.parallel.world import World
+from stretto.spec.batch import PackedBatch
+from stretto.spec.errors import StrettoError
+from stretto.spec.program import Compute, Program, State
+from stretto.train.optimizer import StageOptimizer
+from stretto.train.recorder import Recorder
+from stretto.train.stages import Stage, collect_gradients, gather
+from stretto.train.task import DeviceBatch, Task
+
+
+class NotFinite(StrettoError):
+    """The loss or the gradient of a step is no number; nothing was updated."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step did, over all ranks.
+
+    Attributes:
+        loss: nats a labelled position, before the update.
+        grad_norm: length of the gradient over all parameters, before clipping.
+        labelled_tokens: positions that carried loss.
+        document_tokens: positions that belonged to a document.
+    """
+
+    loss: float
+    grad_norm: float
+    labelled_tokens: int
+    document_tokens: int
+
+
+@dataclass(slots=True)
+class Step:
+    """A rank's machinery for running the records of a step."""
+
+    stages: list[Stage]
+    optimizers: list[StageOptimizer]
+    world: World
+    task: Task
+    recorder: Recorder
+    clip_norm: float | None = None
+    recompute: bool = False
+    _inputs: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    _outputs: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    _slopes: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    _reductions: dict[int, tuple[dist.Work | None, float]] = field(default_factory=dict)
+
+    def run(self, program: Program, batches: Sequence[PackedBatch], rate_factor: float) -> StepResult:
+        """Run this rank's records once.
+
+        Args:
+            program: whose stages and microbatches these are.
+            batches: this rank's microbatches, already prepared by the task.
+            rate_factor: multiplies the peak learning rates.
+
+        Raises:
+            NotFinite: the loss or the gradient is no number; parameters are as before.
+        """
+        sums = [sum(b.labelled_tokens for b in batches), sum(b.document_tokens for b in batches)]
+        labelled, documents = self.world.exchange(sums).sum(0).tolist()
+        device_batches = [on_device(b, self.world.device) for b in batches]
+        loss, result = torch.zeros((), dtype=torch.float64, device=self.world.device), None
+        for stage in self.stages:
+            stage.flat_grads.zero_()
+        for record in program.ranks[self.world.rank]:
+            with self.recorder.span(str(record)):
+                match record:
+                    case Compute("F", stage, microbatch):
+                        loss += self._forward(stage, microbatch, device_batches[microbatch], max(labelled, 1.0))
+                    case Compute("B", stage, microbatch):
+                        self._backward(stage, microbatch)
+                    case State("gather", stage):
+                        gather(self.stages[stage])
+                    case State("reduce", stage):
+                        work = self.world.start_sum(self.stages[stage].flat_grads)
+                        self._reductions[stage] = work, self.recorder.now_s()
+                    case State("update", stage):
+                        if result is None:
+                            result = self._settle(loss, int(labelled), int(documents))
+                        self.optimizers[stage].step(rate_factor)
+        assert result is not None, "the program updates nothing"
+        return result
+
+    def _forward(self, stage: int, microbatch: int, batch: DeviceBatch, labelled: float) -> Tensor | float:
+        key = stage, microbatch
+        x = batch.tokens if stage == 0 else self._outputs[stage - 1, microbatch].detach().requires_grad_()
+        part = self.stages[stage].part
+        call: LayerCall = checkpointed_layer if self.recompute else call_layer
+        hidden = part(x, batch.positions, LocalContext(batch.offsets), call)
+        self._inputs[key] = x
+        if stage < len(self.stages) - 1:
+            self._outputs[key] = hidden
+            return 0.0
+        loss = self.task.loss(hidden, part.head_weight, batch)
+        self._outputs[key] = loss / labelled
+        return self._outputs[key].detach()
+
+    def _backward(self, stage: int, microbatch: int) -> None:
+        key = stage, microbatch
+        x, output = self._inputs.pop(key), self._outputs.pop(key)
+        output.backward(self._slopes.pop(key, None))
+        if stage > 0:
+            assert x.grad is not None
+            self._slopes[stage - 1, microbatch] = x.grad
+        collect_gradients(self.stages[stage])
+
+    def _settle(self, loss: Tensor, labelled: int, documents: int) -> StepResult:
+        """Wait for the reductions, measure the gradient and clip it."""
+        for stage, (work, start_s) in self._reductions.items():
+            if work is not None:
+                work.wait()
+            self.recorder.add(f"reduce{stage}", "communication", start_s)
+        self._reductions.clear()
+        grads = [stage.flat_grads for stage in self.stages]
+        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in grads]))
+        total = float(self.world.exchange([float(loss)])[:, 0].sum())
+        result = StepResult(total, float(norm), labelled, documents)
+        if not (torch.isfinite(norm) and abs(total) < float("inf")):
+            raise NotFinite(f"the loss is {total} and the gradient's norm is {result.grad_norm}")
+        if self.clip_norm is not None and result.grad_norm > self.clip_norm:
+            for grad in grads:
+                grad.mul_(self.clip_norm / result.grad_norm)
+        return result
+
+
+def on_device(batch: PackedBatch, device: torch.device) -> DeviceBatch:
+    """Copy a packed batch to a device."""
+    tokens, positions, labels = (
+        torch.from_numpy(a).to(device, non_blocking=True) for a in (batch.tokens, batch.positions, batch.labels)
+    )
+    return DeviceBatch(tokens, positions, labels, tuple(batch.offsets.tolist()))
