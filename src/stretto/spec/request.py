@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stretto.spec.value import Value
 
@@ -30,6 +30,43 @@ class Sampling(Value):
     """The most tokens to generate."""
     stop: tuple[str, ...] = ()
     """Texts that end the generation; they are not part of the result."""
+
+    @model_validator(mode="after")
+    def _stops_say_something(self) -> Sampling:
+        if "" in self.stop:
+            raise ValueError("stop holds an empty text; expected texts of at least one character.")
+        return self
+
+
+class Message(Value):
+    """One turn of a conversation."""
+
+    role: str
+    """Who speaks, such as system, user or assistant."""
+    content: str
+    """What is said."""
+
+
+class PromptLine(Sampling):
+    """One line of a file of prompts: a text or a conversation, and any `Sampling` field that it wants its own way."""
+
+    id: str | None = None
+    """Names the result; by default the line's number."""
+    prompt: str | None = None
+    """A text to continue."""
+    messages: tuple[Message, ...] | None = Field(default=None, min_length=1)
+    """A conversation to answer."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> PromptLine:
+        if (self.prompt is None) == (self.messages is None):
+            raise ValueError("expected either prompt or messages, and not both.")
+        return self
+
+    def sampling(self, defaults: Sampling) -> Sampling:
+        """How to sample for this line: its own fields, and `defaults` for the rest."""
+        own = {name: getattr(self, name) for name in self.model_fields_set & Sampling.model_fields.keys()}
+        return defaults.model_copy(update=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +95,24 @@ class Delta:
     logprob: float
     text: str
     finish: Literal["stop", "length"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The whole of what was generated for one request.
+
+    Attributes:
+        id: the request's.
+        text: what the deltas' texts join to.
+        finish: as in `Delta`.
+        prompt_tokens: ids in the prompt.
+        tokens: the tokens drawn, an end token included.
+        logprobs: of each of them, as in `Delta`.
+    """
+
+    id: str
+    text: str
+    finish: Literal["stop", "length"]
+    prompt_tokens: int
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
