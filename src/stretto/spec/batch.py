@@ -44,21 +44,20 @@ class PackedBatch:
 
 
 def join(batches: list[PackedBatch]) -> PackedBatch:
-    """Lay batches end to end; only the last may have rows that belong to no document.
-
-    Raises:
-        ValueError: a batch before the last has such rows, which would become part of a document.
-    """
+    """Lay the documents of `batches` end to end; rows that belong to no document move to the end."""
     import numpy as np
 
-    starts = np.cumsum([0, *(len(b.tokens) for b in batches)])
-    if any(b.document_tokens != len(b.tokens) for b in batches[:-1]):
-        raise ValueError("only the last batch may end in rows that belong to no document")
+    owned = [b.document_tokens for b in batches]
+    starts = np.cumsum([0, *owned])
     offsets = [b.offsets[:-1] + start for b, start in zip(batches, starts[:-1], strict=True)]
-    last = batches[-1].document_tokens + starts[-2]
+
+    def laid(arrays: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+        pairs = list(zip(arrays, owned, strict=True))
+        return np.concatenate([*(a[:n] for a, n in pairs), *(a[n:] for a, n in pairs if n < len(a))])
+
     return PackedBatch(
-        tokens=np.concatenate([b.tokens for b in batches]),
-        positions=np.concatenate([b.positions for b in batches]),
-        labels=np.concatenate([b.labels for b in batches]),
-        offsets=np.append(np.concatenate(offsets), last).astype(np.int32),
+        tokens=laid([b.tokens for b in batches]),
+        positions=laid([b.positions for b in batches]),
+        labels=laid([b.labels for b in batches]),
+        offsets=np.append(np.concatenate(offsets), starts[-1]).astype(np.int32),
     )

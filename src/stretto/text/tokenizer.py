@@ -129,6 +129,23 @@ class Tokenizer:
         decoder: Any = json.loads(self._inner.to_str())["decoder"]
         return decoder is not None and decoder["type"] == "ByteLevel"
 
+    def bytes_of(self, token: int) -> bytes:
+        """The bytes that a token of a byte-level tokenizer stands for; none for special and unknown tokens."""
+        name = self.name(token)
+        if name is None or name in self.special:
+            return b""
+        try:
+            return bytes(self._alphabet[c] for c in name)
+        except KeyError:  # an added token with characters outside the alphabet stands for itself
+            return name.encode()
+
+    @cached_property
+    def _alphabet(self) -> dict[str, int]:
+        """The character that stands for each byte (GPT-2's `bytes_to_unicode`)."""
+        shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+        hidden = sorted(set(range(256)) - set(shown))
+        return {chr(b): b for b in shown} | {chr(0x100 + i): b for i, b in enumerate(hidden)}
+
     def _id(self, name: str) -> int:
         found = self.id(name)
         if found is None:
