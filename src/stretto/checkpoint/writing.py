@@ -170,7 +170,7 @@ def _why(error: Exception, folder: Path) -> str:
     if isinstance(error, StrettoError):
         return str(error).removesuffix(".")
     if not isinstance(error, OSError):
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
     reason = (error.strerror or str(error)).lower()
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{reason} ({_free_bytes(folder) / 1e6:.1f} MB free)"
