@@ -19,13 +19,13 @@ from stretto.data.reading import Document, Report, Skipped, documents
 from stretto.data.shards import Index
 from stretto.data.writing import DatasetWriter, appearing
 from stretto.spec.errors import UserError, bad_value
-from stretto.text.chat import encode_chat
+from stretto.text.chat import check_roles, encode_chat
 from stretto.text.tokenizer import Tokenizer
 from stretto.text.training import train_tokenizer
 
 SHARD_TOKENS = 2**27
 """Tokens of a shard: 256 MiB of two-byte ids."""
-TRAINING_BYTES = 2**29
+TRAINING_CHARACTERS = 2**29
 """The most text that a tokenizer is trained on."""
 SKIPPED_FILE = "skipped.jsonl"
 _BATCH_DOCUMENTS = 1024
@@ -94,12 +94,12 @@ def build(
         raise UserError("expected either a vocabulary (to train a tokenizer) or a tokenizer, and not both.")
     if not 0 <= validation < 1:
         raise bad_value("validation", validation, "a share of at least 0 and below 1")
+    check_roles("loss_roles", loss_roles)
     folder = Path(folder)
     tell = progress or (lambda _: None)
     with appearing(folder) as hidden:
         if tokenizer is None:
-            texts = _training_texts(documents(sources, lambda _: None, suffixes), validation, tell)
-            tokenizer = train_tokenizer(texts, vocabulary or 0)
+            tokenizer = train_tokenizer(_training_texts(sources, suffixes, validation, tell), vocabulary or 0)
         return _write(hidden, sources, suffixes, _Encoding(tokenizer, loss_roles), validation, tell)
 
 
@@ -151,7 +151,7 @@ def _write(
             open_files.callback(held_out.close)
 
         def report(skipped: Skipped) -> None:
-            counts[skipped.why.split(":")[0]] += 1
+            counts[skipped.kind] += 1
             log.write(json.dumps(asdict(skipped)) + "\n")
 
         done = characters = 0
@@ -170,8 +170,7 @@ def _built(
 ) -> Built:
     train_index = train.finish(skipped)
     if train_index is None:
-        left_out = ", ".join(f"{n} {why}" for why, n in sorted(skipped.items())) or "nothing was found"
-        raise UserError(f"the sources hold no document to train on ({left_out}); expected at least one with text.")
+        raise _nothing(skipped)
     validation_index = held_out.finish(skipped) if held_out is not None else None
     if held_out is not None and validation_index is None:
         raise UserError(
@@ -181,17 +180,29 @@ def _built(
     return Built(train_index, validation_index, skipped)
 
 
+def _nothing(skipped: Mapping[str, int]) -> UserError:
+    left_out = ", ".join(f"{n} left out as {why}" for why, n in sorted(skipped.items())) or "no file was found"
+    return UserError(f"the sources hold no document to train on ({left_out}); expected at least one with text.")
+
+
 def _training_texts(
-    found: Iterator[Document], validation: float, tell: Callable[[BuildProgress], None]
+    sources: Sequence[Path | str],
+    suffixes: Sequence[str],
+    validation: float,
+    tell: Callable[[BuildProgress], None],
 ) -> Iterator[str]:
-    characters = 0
+    skipped: Counter[str] = Counter()
+    found = documents(sources, lambda s: skipped.update([s.kind]), suffixes)
+    number = characters = 0
     for number, document in enumerate((d for d in found if not d.held_out(validation)), 1):
-        if characters >= TRAINING_BYTES:
+        if characters >= TRAINING_CHARACTERS:
             return
         characters += _size(document)
         yield _text(document)
         if number % _BATCH_DOCUMENTS == 0:
             tell(BuildProgress("train tokenizer", number, characters))
+    if not number:
+        raise _nothing(skipped)
 
 
 def _batches(found: Iterator[Document]) -> Iterator[list[Document]]:

@@ -54,6 +54,11 @@ class Skipped:
     line: int | None
     why: str
 
+    @property
+    def kind(self) -> str:
+        """The reason without its particulars, to count by."""
+        return self.why.split(":")[0]
+
 
 Report = Callable[[Skipped], None]
 

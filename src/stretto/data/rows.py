@@ -2,7 +2,7 @@
 
 An epoch lays all documents of a source end to end in an order of its own. Windows of ``window_rows * tokens`` positions
 are cut from that line and packed by themselves (`data.packing`), so a row costs at most the packing of its window, and
-a document is cut at a window's border, at `tokens`, or to fill a gap. Every token is in exactly one row of an epoch, and
+a document is cut at a border, at `tokens`, or to fill a gap. Every token is in exactly one row of an epoch, and
 every row but an epoch's last is full. A piece is a document of its own: positions start at 0. The label of its last
 token is the token that follows in the source, so only the first token of a document is never predicted.
 """
@@ -10,7 +10,6 @@ token is the token that follows in the source, so only the first token of a docu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -136,40 +135,6 @@ class SourceRows:
                 label[~loss[1:]] = NO_LABEL
             offsets.append(end)
         return PackedBatch(tokens, positions, labels, np.asarray(offsets, np.int32))
-
-
-@dataclass(frozen=True, slots=True)
-class Packing:
-    """How well one epoch packs.
-
-    Attributes:
-        rows: rows of the epoch that were looked at.
-        efficiency: share of their positions that belong to a document.
-        pieces: documents and parts of documents in them.
-        needed_cuts: cuts of documents that are longer than a row.
-        further_cuts: cuts at a window's border or to fill a gap.
-    """
-
-    rows: int
-    efficiency: float
-    pieces: int
-    needed_cuts: int
-    further_cuts: int
-
-
-def packing(rows: SourceRows) -> Packing:
-    """How the first epoch of a source packs; reads no token."""
-    planned = [rows.pieces(i) for i in range(rows.rows_per_epoch)]
-    pieces = sum(map(len, planned))
-    filled = sum(p.stop - p.start for row in planned for p in row)
-    needed = int(np.sum((rows.dataset.lengths - 1) // rows.tokens))
-    return Packing(
-        rows=len(planned),
-        efficiency=filled / (len(planned) * rows.tokens),
-        pieces=pieces,
-        needed_cuts=needed,
-        further_cuts=pieces - len(rows.dataset) - needed,
-    )
 
 
 def _check_tokenizers(datasets: Sequence[Dataset]) -> None:

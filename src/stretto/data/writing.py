@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -38,13 +38,13 @@ def appearing(folder: Path) -> Iterator[Path]:
         raise UserError(f"{folder} exists and is never overwritten; name a new folder or remove it.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=f".{folder.name}.writing-", dir=folder.parent))
+        hidden = folder.parent / f".{folder.name}.writing-{secrets.token_hex(4)}"
+        hidden.mkdir()
     except OSError as error:
         raise UserError(f"{folder} cannot be made: {error.strerror}.") from None
     try:
         yield hidden
         _sync(hidden)
-        hidden.chmod(0o755)
         os.rename(hidden, folder)
         _sync_entry(folder.parent)
     except OSError as error:

@@ -90,9 +90,7 @@ def encode_chat(
     Raises:
         UserError: as in `render_chat`, or the template changes a chosen turn so that its place cannot be told.
     """
-    for role in loss_roles:
-        if role not in ROLES:
-            raise unknown_name("loss_roles", role, ROLES)
+    check_roles("loss_roles", loss_roles)
     _check(messages)
     shield, start, stop = _private_characters(messages, tools)
     guard = _Guard(shield, tuple(tokenizer.special))
@@ -152,6 +150,13 @@ class _Guard:
         return value
 
 
+def check_roles(field: str, roles: Collection[str]) -> None:
+    """Refuse a role that is none of `ROLES`; `field` names it in the sentence."""
+    for role in roles:
+        if role not in ROLES:
+            raise unknown_name(field, role, ROLES)
+
+
 def _check(messages: Sequence[Message]) -> None:
     for i, message in enumerate(cast("Sequence[object]", messages)):
         if not isinstance(message, Mapping):
@@ -159,8 +164,7 @@ def _check(messages: Sequence[Message]) -> None:
         role = cast("Mapping[str, object]", message).get("role")
         if not isinstance(role, str):
             raise bad_value(f"messages[{i}].role", role, "one of " + ", ".join(ROLES))
-        if role not in ROLES:
-            raise unknown_name(f"messages[{i}].role", role, ROLES)
+        check_roles(f"messages[{i}].role", [role])
 
 
 def _private_characters(messages: object, tools: object) -> tuple[str, str, str]:

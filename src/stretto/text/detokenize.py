@@ -69,7 +69,10 @@ class _Window:
 
     def _text(self) -> str:
         before = self._tokenizer.decode(self._certain)
-        return self._tokenizer.decode(self._certain + self._waiting)[len(before) :]
+        whole = self._tokenizer.decode(self._certain + self._waiting)
+        if not whole.startswith(before):  # bytes that turned what was certain into no UTF-8
+            return self._tokenizer.decode(self._waiting)
+        return whole[len(before) :]
 
 
 class StopTexts:
