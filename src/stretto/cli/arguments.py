@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -42,11 +42,16 @@ class Flag:
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the run file and a flag for every field of `RunConfig`, grouped by table."""
-    parser.add_argument("run_file", metavar="RUN.toml", type=Path, help="the run file")
-    parser.set_defaults(overrides={})
     parser.usage = f"{parser.prog} RUN.toml [options] [--table.field value ...]"
+    parser.add_argument("run_file", metavar="RUN.toml", type=Path, help="the run file")
+    add_flags(parser, flags(RunConfig))
+
+
+def add_flags(parser: argparse.ArgumentParser, wanted: Iterable[Flag]) -> None:
+    """Give `parser` these flags, grouped by table; what is given ends in ``arguments.overrides``, by field."""
+    parser.set_defaults(overrides={})
     groups: dict[str, Any] = {}
-    for flag in flags(RunConfig):
+    for flag in wanted:
         table = flag.name.split(".")[0] if "." in flag.name else ""
         if table not in groups:
             groups[table] = parser.add_argument_group(f"[{table}]" if table else "the run")
@@ -65,9 +70,12 @@ def run_config(arguments: argparse.Namespace) -> RunConfig:
     Raises:
         UserError: the file cannot be read, or a field is wrong.
     """
-    # A kind comes before its fields whatever the order of the flags: choosing one starts from its defaults.
-    order = sorted(arguments.overrides, key=lambda name: not name.endswith(".kind"))
-    return read_run(arguments.run_file, {name: arguments.overrides[name] for name in order})
+    return read_run(arguments.run_file, kinds_first(arguments.overrides))
+
+
+def kinds_first(overrides: Mapping[str, str]) -> dict[str, str]:
+    """The flags with every kind before its fields, however they were given: a new kind starts from its defaults."""
+    return {name: overrides[name] for name in sorted(overrides, key=lambda name: not name.endswith(".kind"))}
 
 
 def flags(kind: type[Value], prefix: str = "") -> list[Flag]:
