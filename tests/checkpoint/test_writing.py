@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from writers import (
     pipe_groups,
     processes,
     seeded,
+    write_and_die,
     write_on_and_on,
     write_once,
     write_whole,
@@ -229,6 +231,50 @@ def test_a_file_that_may_not_grow(tmp_path, ranks):
     }
     assert entries(tmp_path) == ["step-00000001"]
     assert_holds(tmp_path, 1)
+
+
+def test_everything_is_on_the_disk_before_it_is_visible(tmp_path, monkeypatch):
+    """The order of fsync and rename, as the system sees them."""
+    log = []
+    fsync, rename = os.fsync, Path.rename
+    monkeypatch.setattr(os, "fsync", lambda fd: log.append(os.readlink(f"/proc/self/fd/{fd}")) or fsync(fd))
+    monkeypatch.setattr(Path, "rename", lambda old, new: log.append((str(old), str(new))) or rename(old, new))
+    folder = write_whole(tmp_path, 1)
+    staging = str(folders.staging_of(folder))
+    at = log.index((staging, str(folder)))
+    assert {*log[:at]} >= {f"{staging}/{path.name}" for path in folder.iterdir()} | {staging, str(tmp_path)}
+    assert log.index(f"{staging}/manifest.json") > max(log.index(f"{staging}/{p.name}") for p in folder.glob("*.sa*"))
+    assert log[at - 1] == staging
+    assert log[at + 1 :] == [str(folder.parent)]
+
+
+def test_sigkill_before_every_single_file_operation(tmp_path):
+    """The same writer dies before its 1st, 2nd, 3rd ... operation until it has none left."""
+    template = tmp_path / "template"
+    template.mkdir()
+    write_whole(template, 1)
+    write_whole(template, 2)
+    shutil.copytree(template / "checkpoints" / "step-00000001", template / "checkpoints" / ".writing-step-00000003")
+    operations = 0
+    while True:
+        run_folder = tmp_path / "run"
+        shutil.copytree(template, run_folder)
+        writer = processes().Process(target=write_and_die, args=(run_folder, 3, operations + 1))
+        writer.start()
+        writer.join(60)
+        steps = [folders.step_of(folder) for folder in folders.complete(run_folder)]
+        assert steps in ([1, 2], [1, 2, 3], [2, 3]), f"after operation {operations}"
+        for folder, step in zip(folders.complete(run_folder), steps, strict=True):
+            assert_holds(folder, step)
+        if writer.exitcode == 0:
+            break
+        assert writer.exitcode == -signal.SIGKILL
+        operations += 1
+        write_whole(run_folder, 4, keep=1)
+        assert entries(run_folder) == ["step-00000004"]
+        shutil.rmtree(run_folder)
+    assert steps == [2, 3]
+    assert operations >= 20
 
 
 def kill_writers(run_folder: Path, ranks: int, kills: int):
