@@ -66,7 +66,8 @@ def test_a_folder_that_does_not_exist_is_told(tmp_path):
 
 def test_matplotlibs_global_state_is_not_touched():
     program = (
-        "import sys; from stretto.report.loss_curve import draw_losses; from stretto.report.metrics import Losses, Point;"
+        "import sys; from stretto.report.loss_curve import draw_losses;"
+        "from stretto.report.metrics import Losses, Point;"
         "draw_losses(Losses((Point(1, 1, 1, 1), Point(2, 2, 2, 1)), ())); sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

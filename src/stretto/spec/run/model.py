@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stretto.spec.shape import DenseFeedForward, LayerShape, ModelShape, RMSNorm, Rotary, SoftmaxMixer
 from stretto.spec.value import Value
@@ -32,6 +32,12 @@ class LlamaModel(Value):
     """Base of the rotary wavelengths."""
     norm_eps: float = Field(default=1e-5, gt=0)
     """Added to the mean square in every norm."""
+
+    @model_validator(mode="after")
+    def _groups(self) -> LlamaModel:
+        if self.heads % self.kv_heads:
+            raise ValueError(f"kv_heads is {self.kv_heads}; expected a divisor of heads, {self.heads}.")
+        return self
 
     def shape(self, vocabulary: int, context: int) -> ModelShape:
         """The shape that this table describes, for a tokenizer of `vocabulary` ids and `context` positions."""
