@@ -105,7 +105,9 @@ class Engine:
             )
         wrong = next((token for token in request.prompt if not 0 <= token < self.shape.vocabulary), None)
         if wrong is not None:
-            raise bad_value(f"request {request.id}: prompt token", wrong, f"an id from 0 to {self.shape.vocabulary - 1}")
+            raise bad_value(
+                f"request {request.id}: prompt token", wrong, f"an id from 0 to {self.shape.vocabulary - 1}"
+            )
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Delta]:
         """Run requests, as many at a time as `max_batch` allows, and yield every token as it comes.

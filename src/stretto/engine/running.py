@@ -7,7 +7,7 @@ from typing import Literal
 from stretto.engine.cache import RequestCache
 from stretto.engine.sampling import Draw
 from stretto.spec.request import Delta, Request
-from stretto.text.detokenize import Detokenizer, StopTexts
+from stretto.text.detokenize import LONGEST_WAIT, Detokenizer, StopTexts
 from stretto.text.tokenizer import Tokenizer
 
 
@@ -32,6 +32,9 @@ class Running:
         # Whichever comes first: max_tokens, or the token after which the model has no position left.
         self._left = min(request.sampling.max_tokens, context + 1 - len(request.prompt))
         self._detokenizer = Detokenizer(tokenizer)
+        for token in request.prompt[-LONGEST_WAIT:]:  # some tokenizers write a space only after another word
+            self._detokenizer.push(token)
+        self._stopped = False
         self._stops = StopTexts(request.sampling.stop)
 
     @property
@@ -51,18 +54,20 @@ class Running:
         if token in self._end_tokens:
             self.finish = "stop"
             return self._rest()
-        text = self._stops.push(self._detokenizer.push(token))
-        if self._stops.met:
-            self.finish = "stop"
-        elif not self._left:
+        text = self._certain(self._detokenizer.push(token))
+        if self.finish is None and not self._left:
             self.finish = "length"
             text += self._rest()
         return text
 
+    def _certain(self, text: str) -> str:
+        text, met = self._stops.push(text)
+        if met:
+            self.finish = "stop"
+            self._stopped = True
+        return text
+
     def _rest(self) -> str:
         """What was held back: the bytes of an unfinished character, and the start of a stop text that never came."""
-        text = self._stops.push(self._detokenizer.finish())
-        if self._stops.met:
-            self.finish = "stop"
-            return text
-        return text + self._stops.finish()
+        text = self._certain(self._detokenizer.finish())
+        return text if self._stopped else text + self._stops.finish()

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from stretto.models.decoder import Decoder
 
-_TEXTS = ("def voice(entry, theme):\n    return theme[entry:] + theme[:entry]\n", "Ein Kanon: drei Stimmen, ein Thema. ")
+_TEXTS = (
+    "def voice(entry, theme):\n    return theme[entry:] + theme[:entry]\n",
+    "Ein Kanon: drei Stimmen, ein Thema. ",
+)
 
 
 def small_tokenizer(vocabulary: int = 300) -> Tokenizer:
