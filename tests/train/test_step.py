@@ -15,7 +15,7 @@ from stretto.spec.run.optimizer import AdamW, Muon
 from stretto.train.optimizer import StageOptimizer
 from stretto.train.recorder import Recorder
 from stretto.train.stages import build_stages
-from stretto.train.step import NotFinite, Step
+from stretto.train.step import Refused, Step
 from stretto.train.task import Task
 
 ROWS, TOKENS = 8, 12
@@ -145,7 +145,7 @@ def test_no_number_updates_nothing():
     step = _step(ALONE, 2, "float32", True)
     step.stages[0].weights["layers.0.mixer_norm.weight"][0] = torch.nan
     before = step.stages[1].flat_weights.clone()
-    with pytest.raises(NotFinite, match="nan"):
+    with pytest.raises(Refused, match="nan"):
         step.run(sequential(1, 2, 1), [join(_rows())], 1.0)
     assert torch.equal(step.stages[1].flat_weights, before)
 

@@ -7,7 +7,7 @@ Recording costs two clock reads a span; a recorder that is off costs one compari
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from stretto.spec.trace import Counter, Span, Trace
@@ -47,5 +47,12 @@ class Recorder:
             self._counters.append(Counter(rank=self.rank, name=name, time_s=self.now_s(), value=value))
 
     def trace(self, config: str) -> Trace:
-        """What was recorded."""
+        """What was recorded; `config` is the digest of the run's configuration."""
         return Trace(source="measured", config=config, spans=tuple(self._spans), counters=tuple(self._counters))
+
+
+def merged(traces: Sequence[Trace]) -> Trace:
+    """The traces of several ranks as one."""
+    spans = tuple(span for trace in traces for span in trace.spans)
+    counters = tuple(counter for trace in traces for counter in trace.counters)
+    return Trace(source=traces[0].source, config=traces[0].config, spans=spans, counters=counters)

@@ -10,13 +10,15 @@ gradient is handed to the earlier stage's backward pass. Nothing hangs on autogr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from stretto.count.flops import causal_pairs, document_lengths
 from stretto.models.context import LocalContext
 from stretto.models.decoder import LayerCall, call_layer, checkpointed_layer
 from stretto.parallel.world import World
@@ -29,8 +31,8 @@ from stretto.train.stages import Stage, collect_gradients, gather
 from stretto.train.task import DeviceBatch, Task
 
 
-class NotFinite(StrettoError):
-    """The loss or the gradient of a step is no number; nothing was updated."""
+class Refused(StrettoError):
+    """A step was not taken: its loss or gradient is no number, or the caller refused it; nothing was updated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,21 @@ class StepResult:
         grad_norm: length of the gradient over all parameters, before clipping.
         labelled_tokens: positions that carried loss.
         document_tokens: positions that belonged to a document.
+        attended_pairs: pairs of a position and one that it sees.
     """
 
     loss: float
     grad_norm: float
     labelled_tokens: int
     document_tokens: int
+    attended_pairs: int
+
+
+Accept: TypeAlias = Callable[[StepResult], None]
+
+
+def accept_any(result: StepResult) -> None:
+    """Refuse no step."""
 
 
 @dataclass(slots=True)
@@ -66,19 +77,22 @@ class Step:
     _slopes: dict[tuple[int, int], Tensor] = field(default_factory=dict)
     _reductions: dict[int, tuple[dist.Work | None, float]] = field(default_factory=dict)
 
-    def run(self, program: Program, batches: Sequence[PackedBatch], rate_factor: float) -> StepResult:
+    def run(
+        self, program: Program, batches: Sequence[PackedBatch], rate_factor: float, accept: Accept = accept_any
+    ) -> StepResult:
         """Run this rank's records once.
 
         Args:
             program: whose stages and microbatches these are.
             batches: this rank's microbatches, already prepared by the task.
             rate_factor: multiplies the peak learning rates.
+            accept: looks at the step before its update and raises `Refused` if it must not be taken.
 
         Raises:
-            NotFinite: the loss or the gradient is no number; parameters are as before.
+            Refused: the loss or the gradient is no number, or `accept` refused; parameters are as before.
         """
-        sums = [sum(b.labelled_tokens for b in batches), sum(b.document_tokens for b in batches)]
-        labelled, documents = self.world.exchange(sums).sum(0).tolist()
+        counts = [(b.labelled_tokens, b.document_tokens, causal_pairs(document_lengths(b))) for b in batches]
+        sums = [int(n) for n in self.world.exchange([sum(n) for n in zip(*counts, strict=True)]).sum(0)]
         device_batches = [on_device(b, self.world.device) for b in batches]
         loss, result = torch.zeros((), dtype=torch.float64, device=self.world.device), None
         for stage in self.stages:
@@ -87,7 +101,7 @@ class Step:
             with self.recorder.span(str(record)):
                 match record:
                     case Compute("F", stage, microbatch):
-                        loss += self._forward(stage, microbatch, device_batches[microbatch], max(labelled, 1.0))
+                        loss += self._forward(stage, microbatch, device_batches[microbatch], max(sums[0], 1))
                     case Compute("B", stage, microbatch):
                         self._backward(stage, microbatch)
                     case State("gather", stage):
@@ -97,12 +111,14 @@ class Step:
                         self._reductions[stage] = work, self.recorder.now_s()
                     case State("update", stage):
                         if result is None:
-                            result = self._settle(loss, int(labelled), int(documents))
+                            result = self._settle(loss, sums)
+                            accept(result)
+                            self._clip(result.grad_norm)
                         self.optimizers[stage].step(rate_factor)
         assert result is not None, "the program updates nothing"
         return result
 
-    def _forward(self, stage: int, microbatch: int, batch: DeviceBatch, labelled: float) -> Tensor | float:
+    def _forward(self, stage: int, microbatch: int, batch: DeviceBatch, labelled: int) -> Tensor | float:
         key = stage, microbatch
         x = batch.tokens if stage == 0 else self._outputs[stage - 1, microbatch].detach().requires_grad_()
         part = self.stages[stage].part
@@ -125,8 +141,8 @@ class Step:
             self._slopes[stage - 1, microbatch] = x.grad
         collect_gradients(self.stages[stage])
 
-    def _settle(self, loss: Tensor, labelled: int, documents: int) -> StepResult:
-        """Wait for the reductions, measure the gradient and clip it."""
+    def _settle(self, loss: Tensor, counts: Sequence[int]) -> StepResult:
+        """Wait for the reductions and measure the gradient."""
         for stage, (work, start_s) in self._reductions.items():
             if work is not None:
                 work.wait()
@@ -135,13 +151,15 @@ class Step:
         grads = [stage.flat_grads for stage in self.stages]
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in grads]))
         total = float(self.world.exchange([float(loss)])[:, 0].sum())
-        result = StepResult(total, float(norm), labelled, documents)
+        result = StepResult(total, float(norm), *counts)
         if not (torch.isfinite(norm) and abs(total) < float("inf")):
-            raise NotFinite(f"the loss is {total} and the gradient's norm is {result.grad_norm}")
-        if self.clip_norm is not None and result.grad_norm > self.clip_norm:
-            for grad in grads:
-                grad.mul_(self.clip_norm / result.grad_norm)
+            raise Refused(f"the loss is {total:.4g} and the norm of the gradient is {result.grad_norm:.4g}")
         return result
+
+    def _clip(self, norm: float) -> None:
+        if self.clip_norm is not None and norm > self.clip_norm:
+            for stage in self.stages:
+                stage.flat_grads.mul_(self.clip_norm / norm)
 
 
 def on_device(batch: PackedBatch, device: torch.device) -> DeviceBatch:

@@ -1,0 +1,180 @@
+"""Putting a run together on one rank: data, model, optimizer, log, and what a checkpoint has of them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import torch
+
+from stretto.checkpoint.group import together
+from stretto.checkpoint.reading import StoredCheckpoint
+from stretto.checkpoint.resuming import resolve_resume
+from stretto.count.flops import CONVENTION, rates
+from stretto.data.loader import Loader
+from stretto.data.rows import Rows
+from stretto.parallel.world import World, join_world
+from stretto.probe.matmul import measure_peak
+from stretto.spec.batch import PackedBatch, join
+from stretto.spec.errors import bad_value
+from stretto.spec.manifest import Progress
+from stretto.spec.parameters import parameters
+from stretto.spec.run.config import RunConfig
+from stretto.spec.run.data import Data, Source
+from stretto.spec.shape import ModelShape
+from stretto.spec.trace import Trace
+from stretto.spec.value import digest, dump_json
+from stretto.train.events import Event, Started, Watch
+from stretto.train.guard import Guard
+from stretto.train.loop import Loop, Outcome
+from stretto.train.optimizer import StageOptimizer
+from stretto.train.recorder import Recorder, merged
+from stretto.train.run_folder import TRACE_FILE, MetricsLog, claim
+from stretto.train.saving import restore
+from stretto.train.stages import DTYPES, build_stages
+from stretto.train.step import Step
+from stretto.train.stopping import StopRequest, stop_request
+from stretto.train.task import Task
+
+PROBE_S = 1.0
+"""How long the matmul peak is measured."""
+
+
+def run_rank(config: RunConfig, task: Task, resume: str | None, profile: bool, watch: Watch) -> Outcome:
+    """Run this rank's share of a run; every rank calls this. Arguments and errors are `train.run.train`'s."""
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_request())
+        world = stack.enter_context(join_world(config.train.device, config.train.threads))
+        told = watch if world.rank == 0 else _nobody
+        loop = open_loop(config, task, resume, profile, world, told, stop, stack)
+        outcome = loop.run()
+        if profile:
+            _write_trace(loop)
+        return outcome
+
+
+def open_loop(
+    config: RunConfig,
+    task: Task,
+    resume: str | None,
+    profile: bool,
+    world: World,
+    watch: Watch,
+    stop: StopRequest,
+    stack: ExitStack,
+) -> Loop:
+    """Put a run together; what must be closed after it is left on `stack`."""
+    train = config.train
+    rows = Rows(config.data)
+    shape = config.model.shape(rows.vocabulary, config.data.tokens)
+    loader = Loader(
+        rows,
+        rows_per_step=train.rows,
+        microbatch_rows=train.microbatch_rows,
+        rank=world.rank,
+        ranks=world.ranks,
+    )
+    stack.callback(loader.close)
+    validation = _validation_batches(config, task, world, rows.vocabulary)
+    step = _build_step(config, shape, task, world)
+    stored = resolve_resume(config.folder, resume, shape, world) if resume else None
+    together(world, lambda: claim(config, stored is not None) if world.rank == 0 else None)
+    progress = _take_over(stored, step, world)
+    log = MetricsLog(config.folder, progress.step, config.metrics.tensorboard) if world.rank == 0 else None
+    if log is not None:
+        stack.callback(log.close)
+    peak = config.metrics.peak_flops or _measured_peak(config, world)
+    watch(_started(config, shape, world, progress.step, peak))
+    guard = Guard(train.spike, progress.recent_losses)
+    return Loop(
+        config=config,
+        shape=shape,
+        cost=rates(shape),
+        task=task,
+        world=world,
+        step=step,
+        loader=loader,
+        validation=validation,
+        guard=guard,
+        log=log,
+        watch=watch,
+        stop=stop,
+        peak_flops=peak,
+        progress=progress,
+        profile=profile,
+    )
+
+
+def _nobody(event: Event) -> None:
+    """Ranks other than 0 are not watched."""
+
+
+def _validation_batches(config: RunConfig, task: Task, world: World, vocabulary: int) -> list[PackedBatch]:
+    """This rank's share of the validation rows, joined into microbatches."""
+    path = config.validation.path
+    if path is None:
+        return []
+    rows = Rows(Data(sources=(Source(path=path),), tokens=config.data.tokens))
+    if rows.vocabulary != vocabulary:
+        raise bad_value("validation.path", str(path), f"a data set of the training data's {vocabulary} token ids")
+    count = min(config.validation.rows, rows.rows_per_epoch)
+    if count < world.ranks:
+        raise bad_value("validation.rows", count, f"at least one row a rank, {world.ranks} (the data set may be small)")
+    mine = list(range(world.rank, count, world.ranks))
+    size = config.train.microbatch_rows
+    groups = [mine[i : i + size] for i in range(0, len(mine), size)]
+    return [task.prepare(join([rows.row(n) for n in group]), group[0]) for group in groups]
+
+
+def _build_step(config: RunConfig, shape: ModelShape, task: Task, world: World) -> Step:
+    train = config.train
+    stages = build_stages(shape, train.stages, train.precision, world.device, train.seed)
+    optimizers = [StageOptimizer(config.optimizer, stage) for stage in stages]
+    return Step(
+        stages,
+        optimizers,
+        world,
+        task,
+        Recorder(world.rank),
+        clip_norm=train.clip_norm,
+        recompute=train.activation_checkpointing,
+    )
+
+
+def _take_over(stored: StoredCheckpoint | None, step: Step, world: World) -> Progress:
+    if stored is None:
+        return Progress(step=0)
+    restore(stored, step, world.device)
+    return stored.manifest.progress
+
+
+def _measured_peak(config: RunConfig, world: World) -> float:
+    """The ranks' matmul peaks, measured at the same time and added up."""
+    world.barrier()
+    mine = measure_peak(DTYPES[config.train.precision], seconds=PROBE_S, device=world.device)
+    return float(world.exchange([mine]).sum())
+
+
+def _started(config: RunConfig, shape: ModelShape, world: World, step: int, peak: float) -> Started:
+    return Started(
+        folder=config.folder,
+        shape=shape,
+        parameters=sum(p.size for p in parameters(shape)),
+        ranks=world.ranks,
+        threads=torch.get_num_threads(),
+        device=world.device.type,
+        precision=config.train.precision,
+        step=step,
+        steps=config.train.steps,
+        seconds=config.train.seconds,
+        peak_flops=peak,
+        convention=CONVENTION,
+    )
+
+
+def _write_trace(loop: Loop) -> None:
+    """Lay the ranks' spans together in the run's trace file."""
+    mine = dump_json(loop.step.recorder.trace(digest(loop.config)), indent=None)
+    texts = loop.world.gather(mine)
+    if texts is not None:
+        trace = merged([Trace.model_validate_json(text) for text in texts])
+        (loop.config.folder / TRACE_FILE).write_text(dump_json(trace, indent=None), encoding="utf-8")

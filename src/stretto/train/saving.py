@@ -1,0 +1,58 @@
+"""Between a run and its checkpoints: which tensors, whose they are, and how they come back.
+
+Replicates hold the same tensors, so they share the writing: each rank owns the tensors whose turn it is. Random
+numbers need no state of their own: they are keyed by seed, step and rank.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stretto.checkpoint.reading import StoredCheckpoint
+from stretto.checkpoint.shards import whole_piece
+from stretto.checkpoint.writing import write
+from stretto.parallel.world import World
+from stretto.spec.manifest import Header, Progress
+from stretto.spec.run.config import RunConfig
+from stretto.spec.shape import ModelShape
+from stretto.spec.value import digest
+from stretto.text.names import CONFIG_FILE
+from stretto.text.tokenizer import TOKENIZER_FILE
+from stretto.train.stages import named_weights
+from stretto.train.step import Step
+
+
+def save(config: RunConfig, shape: ModelShape, progress: Progress, step: Step, world: World) -> Path:
+    """Write a checkpoint of `step`'s parameters and optimizer state; every rank calls this.
+
+    Raises:
+        StrettoError: it could not be written; earlier checkpoints are untouched.
+    """
+    pieces = [whole_piece(name, tensor) for name, tensor in _tensors(step).items()]
+    header = Header(progress=progress, shape=shape, config=config.model_dump(mode="json"), config_digest=digest(config))
+    mine = pieces[world.rank :: world.ranks]
+    return write(config.folder, header, mine, _tokenizer_files(config), world, keep=config.checkpoint.keep)
+
+
+def restore(checkpoint: StoredCheckpoint, step: Step, device: torch.device) -> None:
+    """Take parameters and optimizer state from a checkpoint, whichever layout wrote it."""
+    for name, weight in named_weights(step.stages).items():
+        weight.copy_(checkpoint.read(f"model/{name}", device=device))
+    names = checkpoint.names("optimizer/")
+    state = {name.removeprefix("optimizer/"): checkpoint.read(name, device=device) for name in names}
+    for optimizer in step.optimizers:
+        optimizer.load(state)
+
+
+def _tensors(step: Step) -> dict[str, Tensor]:
+    weights = {f"model/{name}": weight for name, weight in named_weights(step.stages).items()}
+    state = {f"optimizer/{name}": t for optimizer in step.optimizers for name, t in optimizer.state().items()}
+    return weights | state
+
+
+def _tokenizer_files(config: RunConfig) -> dict[str, bytes]:
+    folder = config.data.sources[0].path
+    return {name: (folder / name).read_bytes() for name in (TOKENIZER_FILE, CONFIG_FILE)}
