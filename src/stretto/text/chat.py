@@ -161,7 +161,12 @@ def _check(messages: Sequence[Message]) -> None:
     for i, message in enumerate(cast("Sequence[object]", messages)):
         if not isinstance(message, Mapping):
             raise bad_value(f"messages[{i}]", message, "a table with role and content")
-        role = cast("Mapping[str, object]", message).get("role")
+        table = cast("Mapping[str, object]", message)
+        role, content = table.get("role"), table.get("content")
+        if content is None and len(table) == 1:
+            raise UserError(f"messages[{i}].content is missing; expected text.")
+        if not isinstance(content, str | list | tuple | None):
+            raise bad_value(f"messages[{i}].content", content, "text, or a list of parts")
         if not isinstance(role, str):
             raise bad_value(f"messages[{i}].role", role, "one of " + ", ".join(ROLES))
         check_roles(f"messages[{i}].role", [role])

@@ -59,8 +59,9 @@ class _Window:
         text = self._text()
         if text.endswith(_REPLACEMENT) and len(self._waiting) < LONGEST_WAIT:
             return ""
-        # A decoder may look at the token before (a space that only a first word loses), so the window keeps some.
-        self._certain, self._waiting = (self._certain + self._waiting)[-LONGEST_WAIT:], []
+        # A decoder may look at what is before (a space that only a first word loses), so the window keeps some: the
+        # tokens given out last, which begin and end with whole characters.
+        self._certain, self._waiting = self._waiting, []
         return text
 
     def finish(self) -> str:

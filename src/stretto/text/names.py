@@ -29,6 +29,9 @@ _FOREIGN_TURN_ENDS = (TURN_END, "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_
 DEFAULT_TEMPLATE = """\
 {{- bos_token }}
 {%- for message in messages %}
+    {%- if message['content'] is not string or message['tool_calls'] %}
+        {{- raise_exception('this template takes messages whose content is text, without tool calls') }}
+    {%- endif %}
     {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}
     {{- message['content'] | trim + '<|eot_id|>' }}
 {%- endfor %}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -77,7 +78,11 @@ class Tokenizer:
         """`encode` for many texts at once, on all cores."""
         for text in texts:
             _check_unicode(text)
-        return [found.ids for found in self._inner.encode_batch_fast(list(texts), add_special_tokens=False)]
+        found = [e.ids for e in self._inner.encode_batch_fast(list(texts), add_special_tokens=False)]
+        if self._leaks is None:
+            return found
+        risky = re.compile(self._leaks)
+        return [self._apart(t, risky) if risky.search(t) else ids for t, ids in zip(texts, found, strict=True)]
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
         """The text of `ids`; bytes that are no UTF-8 become U+FFFD."""
@@ -128,6 +133,21 @@ class Tokenizer:
         """Whether every token is a string of bytes (the decoder is ByteLevel and nothing else)."""
         decoder: Any = json.loads(self._inner.to_str())["decoder"]
         return decoder is not None and decoder["type"] == "ByteLevel"
+
+    @cached_property
+    def _leaks(self) -> str | None:
+        """A pattern that cuts special tokens which the model itself makes from ordinary text (Unigram does)."""
+        found: list[str] = []
+        for name, token in self.special.items():
+            for text in (name, self._inner.decode([token], skip_special_tokens=False)):
+                ids = self._inner.encode(text, add_special_tokens=False).ids if len(text) > 1 else []
+                if token in ids:
+                    found.append(f"(?<={re.escape(text[0])})(?={re.escape(text[1:])})")
+        return "|".join(found) or None
+
+    def _apart(self, text: str, cuts: re.Pattern[str]) -> list[int]:
+        parts = self._inner.encode_batch_fast(cuts.split(text), add_special_tokens=False)
+        return [token for part in parts for token in part.ids]
 
     def bytes_of(self, token: int) -> bytes:
         """The bytes that a token of a byte-level tokenizer stands for; none for special and unknown tokens."""
