@@ -20,6 +20,7 @@ from stretto.spec.errors import UserError
 
 MODEL = "model-00000.safetensors"
 NAME = "model/embed.weight"
+STATE = "optimizer/embed.weight/mean"
 
 
 def some_values(shape, dtype, source):
@@ -167,11 +168,11 @@ def replace_embedding(folder, tensor):
     reseal(folder, MODEL)
 
 
-def in_manifest(change):
-    """Damage to the manifest's entry of the embedding."""
+def in_manifest(change, name=NAME):
+    """Damage to the manifest's entry of the embedding or of another tensor."""
 
     def damage(folder):
-        edit_manifest(folder, lambda data: change(next(t for t in data["tensors"] if t["name"] == NAME), data))
+        edit_manifest(folder, lambda data: change(next(t for t in data["tensors"] if t["name"] == name), data))
 
     return damage
 
@@ -205,15 +206,19 @@ DAMAGES = {
     ),
     "another shape": (
         in_manifest(lambda t, _: t.update(shape=[20, 9])),
-        rf"manifest.json: of tensor {NAME}, its pieces leave 20 of 180 elements uncovered\.$",
+        r"manifest.json: parameter embed.weight has the shape \[20, 9\]; the model's is \[20, 8\]\.$",
+    ),
+    "state of another shape": (
+        in_manifest(lambda t, _: t.update(shape=[20, 9]), STATE),
+        rf"manifest.json: of tensor {STATE}, piece \[0:1, 0:20, 0:8\] is outside its shape \(20, 9\)\.$",
     ),
     "negative interval": (
         in_manifest(lambda t, _: t["pieces"][0].update(intervals=[[-1, 19], [0, 8]])),
         "is outside its shape",
     ),
     "vast shape": (
-        in_manifest(lambda t, _: (t.update(shape=[10**15]), t["pieces"][0].update(intervals=[[0, 10**15]]))),
-        rf"{MODEL}, tensor {NAME}: the file's entry has the shape \[20, 8\]; expected \[10{'0' * 14}\]\.$",
+        in_manifest(lambda t, _: (t.update(shape=[10**15]), t["pieces"][0].update(intervals=[[0, 10**15]])), STATE),
+        rf"optimizer-00000\.\w+, tensor {STATE}: the file's entry has the shape \[1, 20, 8\]; expected \[10+\]\.$",
     ),
     "unknown dtype": (
         in_manifest(lambda t, _: t.update(dtype="float3")),
@@ -236,13 +241,18 @@ DAMAGES = {
 }
 
 
+def read_two(path):
+    stored = open_checkpoint(path)
+    return stored.read(NAME), stored.read(STATE)
+
+
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_damage_is_one_sentence(tmp_path, kind):
     folder = write_whole(tmp_path, 1)
     damage, sentence = DAMAGES[kind]
     damage(folder)
     with pytest.raises(UserError, match=sentence) as caught:
-        open_checkpoint(tmp_path).read(NAME)
+        read_two(tmp_path)
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2

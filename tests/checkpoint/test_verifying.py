@@ -8,6 +8,7 @@ import torch
 from test_reading import DAMAGES
 from writers import edit_manifest, model_tensors, write_whole
 
+from stretto.checkpoint.dtypes import ELEMENT_TYPES
 from stretto.checkpoint.verifying import verify
 from stretto.spec.errors import UserError
 
@@ -30,6 +31,12 @@ def test_every_damage_is_found(tmp_path, kind):
     verdict = verify(folder)
     assert not verdict.intact
     assert all(str(folder) in problem and "\n" not in problem for problem in verdict.problems)
+
+
+def test_every_element_type_is_verified(tmp_path):
+    tensors = {f"state/{name}": torch.zeros(3, 2, dtype=getattr(torch, name)) for name in ELEMENT_TYPES}
+    folder = write_whole(tmp_path, 1, model_tensors(1) | tensors)
+    assert verify(folder).problems == ()
 
 
 def test_every_damaged_file_is_named(tmp_path):
@@ -79,7 +86,8 @@ def test_no_checkpoint_at_all_is_the_callers_mistake(tmp_path):
 def test_verifying_does_not_load_torch(tmp_path):
     write_whole(tmp_path, 1)
     code = (
-        "import sys, pathlib; from stretto.checkpoint.verifying import verify; "
+        "import sys, pathlib; from stretto.checkpoint.dtypes import ELEMENT_TYPES
+from stretto.checkpoint.verifying import verify; "
         f"assert verify(pathlib.Path({str(tmp_path)!r})).intact; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,6 +6,7 @@ Each check raises one sentence that names the file and, where there is one, the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,10 +70,13 @@ def entry_of(shard: Any, folder: Path, tensor: StoredTensor, piece: Piece) -> An
     Raises:
         UserError: it is missing, or has another shape or dtype than the manifest says.
     """
+    from safetensors import SafetensorError
+
     where = f"{folder / piece.file}, tensor {tensor.name}"
-    if piece.key not in shard.keys():  # noqa: SIM118 (a shard is no dictionary)
-        raise UserError(f"{where}: the file has no entry {piece.key!r}.")
-    entry = shard.get_slice(piece.key)
+    try:
+        entry = shard.get_slice(piece.key)
+    except SafetensorError:
+        raise UserError(f"{where}: the file has no entry {piece.key!r}.") from None
     found, expected = list(entry.get_shape()), list(boxes.sizes(piece.intervals))
     if found != expected:
         raise UserError(f"{where}: the file's entry has the shape {found}; expected {expected}.")
@@ -94,6 +98,19 @@ def check_tensor(manifest_path: Path, tensor: StoredTensor) -> None:
     fault = boxes.tiling_fault(tensor.shape, (piece.intervals for piece in tensor.pieces))
     if fault is not None:
         raise UserError(f"{manifest_path}: of tensor {tensor.name}, {fault}.")
+
+
+def check_shape(manifest_path: Path, tensor: StoredTensor, table: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse a weight of another shape than its parameter has in `table` (names without ``model/``).
+
+    Raises:
+        UserError: naming the manifest and the parameter.
+    """
+    kind, _, name = tensor.name.partition("/")
+    if kind == "model" and name in table and tensor.shape != table[name]:
+        raise UserError(
+            f"{manifest_path}: parameter {name} has the shape {list(tensor.shape)}; the model's is {list(table[name])}."
+        )
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:

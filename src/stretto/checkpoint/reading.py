@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from stretto.checkpoint import boxes, folders
 from stretto.checkpoint.group import Group, together
-from stretto.checkpoint.intact import check_hash, check_size, check_tensor, entry_of, open_shard
+from stretto.checkpoint.intact import check_hash, check_shape, check_size, check_tensor, entry_of, open_shard
 from stretto.spec.errors import UserError, nearest
 from stretto.spec.manifest import Manifest, StoredTensor
+from stretto.spec.parameters import parameters
 
 if TYPE_CHECKING:
     import torch
@@ -121,7 +122,8 @@ def open_checkpoint(path: Path, group: Group | None = None) -> StoredCheckpoint:
             error. Without it a file is hashed when it is first read from.
 
     Raises:
-        UserError: there is no checkpoint, its manifest is damaged, or a file is missing, cut short or changed.
+        UserError: there is no checkpoint, its manifest is damaged, a weight has another shape than the manifest's
+            model gives it, or a file is missing, cut short or changed.
     """
     return _open(path) if group is None else together(group, lambda: _open_checked(path, group.rank, group.ranks))
 
@@ -131,6 +133,9 @@ def _open(path: Path) -> StoredCheckpoint:
     manifest = folders.read_manifest(folder)
     for file in manifest.files:
         check_size(folder, file)
+    table = {parameter.name: parameter.shape for parameter in parameters(manifest.shape)}
+    for tensor in manifest.tensors:
+        check_shape(folder / folders.MANIFEST, tensor, table)
     return StoredCheckpoint(folder, manifest, {tensor.name: tensor for tensor in manifest.tensors}, {}, set())
 
 

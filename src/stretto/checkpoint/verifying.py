@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stretto.checkpoint import folders
-from stretto.checkpoint.intact import check_hash, check_size, check_tensor, entry_of, open_shard
+from stretto.checkpoint.intact import check_hash, check_shape, check_size, check_tensor, entry_of, open_shard
 from stretto.spec.errors import UserError
 from stretto.spec.manifest import Manifest, StoredFile
 from stretto.spec.parameters import parameters
@@ -101,16 +101,14 @@ def _shard_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
 def _table_problems(where: Path, manifest: Manifest) -> Iterator[str]:
     """Model tensors against the parameter table, and optimizer tensors against the names in it."""
     table = {parameter.name: parameter.shape for parameter in parameters(manifest.shape)}
-    stored = {t.name.removeprefix("model/"): t for t in manifest.tensors if t.name.startswith("model/")}
-    for name, shape in table.items():
-        if name not in stored:
+    stored = {tensor.name for tensor in manifest.tensors}
+    for name in table:
+        if f"model/{name}" not in stored:
             yield f"{where}: parameter {name} of the model is missing."
-        elif stored[name].shape != shape:
-            found = list(stored[name].shape)
-            yield f"{where}: parameter {name} has the shape {found}; the model's is {list(shape)}."
-    for name in sorted(stored.keys() - table.keys()):
-        yield f"{where}: model/{name} is no parameter of the model."
-    for tensor in manifest.tensors:
-        kind, _, rest = tensor.name.partition("/")
+    yield from _problems(lambda tensor: check_shape(where, tensor, table), manifest.tensors)
+    for name in sorted(stored):
+        kind, _, rest = name.partition("/")
+        if kind == "model" and rest not in table:
+            yield f"{where}: {name} is no parameter of the model."
         if kind == "optimizer" and rest.partition("/")[0] not in table:
-            yield f"{where}: {tensor.name} belongs to no parameter of the model."
+            yield f"{where}: {name} belongs to no parameter of the model."
