@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from stretto.spec.errors import UserError
 
+_RANK_VARIABLES = ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "WORLD_SIZE")
+
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
@@ -26,18 +28,21 @@ def launched_ranks() -> Ranks | None:
     """This process's place under torchrun or an equal launcher; None when nothing launched it.
 
     Raises:
-        UserError: some of the launcher's variables are set and others are not, or one is no number.
+        UserError: some of the launcher's variables are set and others are not, one is no number, or they contradict
+            each other.
     """
-    names = ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "WORLD_SIZE")
-    values = [os.environ.get(name) for name in names]
-    if values[0] is None or values[3] is None:
+    texts = {name: os.environ.get(name) for name in _RANK_VARIABLES}
+    if not any(texts.values()):
         return None
+    given = ", ".join(f"{name}={text}" for name, text in texts.items() if text) or "none"
     try:
-        rank, local_rank, local_ranks, ranks = (int(v) for v in values if v is not None)
+        found = Ranks(*(int(text or "missing") for text in texts.values()))
     except ValueError:
-        given = ", ".join(f"{n}={v}" for n, v in zip(names, values, strict=True))
-        raise UserError(f"the launcher set {given}; expected all four as integers.") from None
-    return Ranks(rank, local_rank, local_ranks, ranks)
+        wanted = ", ".join(_RANK_VARIABLES)
+        raise UserError(f"the environment sets {given}; expected {wanted} as integers, or none of them.") from None
+    if not (0 <= found.local_rank < found.local_ranks <= found.ranks and found.local_rank <= found.rank < found.ranks):
+        raise UserError(f"the environment sets {given}; expected ranks below their numbers of ranks.")
+    return found
 
 
 def cache_folder() -> str:

@@ -41,15 +41,7 @@ class RunConfig(Value):
     @model_validator(mode="before")
     @classmethod
     def _default_kinds(cls, table: Any) -> Any:
-        """A table that does not say which kind it is has the kind that a missing table has."""
-        if not isinstance(table, dict):
-            return table
-        given = dict(cast("dict[str, Any]", table))
-        for name, field in cls.model_fields.items():
-            kind = getattr(field.default, "kind", None)
-            if kind and isinstance(given.get(name), dict):
-                given[name] = {"kind": kind, **given[name]}
-        return given
+        return _with_kinds(cast("dict[str, Any]", table)) if isinstance(table, dict) else table
 
     @model_validator(mode="after")
     def _rows_divide(self) -> RunConfig:
@@ -80,7 +72,7 @@ def read_run(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfi
     Raises:
         UserError: the file cannot be read, or a field is unknown or wrong.
     """
-    table = read_toml(path)
+    table = _with_kinds(read_toml(path))
     for field, text in (overrides or {}).items():
         _lay_over(table, field.split("."), text)
     return load(RunConfig, table, str(path))
@@ -100,6 +92,16 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read as a run file: {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}.") from None
+
+
+def _with_kinds(table: dict[str, Any]) -> dict[str, Any]:
+    """The tables, where one that does not say which kind it is has the kind that a missing table has."""
+    given = dict(table)
+    for name, field in RunConfig.model_fields.items():
+        kind = getattr(field.default, "kind", None)
+        if kind and isinstance(given.get(name), dict):
+            given[name] = {"kind": kind, **given[name]}
+    return given
 
 
 def _lay_over(table: dict[str, Any], path: list[str], text: str) -> None:
