@@ -138,10 +138,8 @@ def _request(engine: Engine, line: NumberedLine, sampling: Sampling) -> Request:
 def _results_so_far(arguments: argparse.Namespace) -> dict[str, str]:
     from stretto.engine import files
 
-    if not arguments.output.exists():
-        return {}
-    if not arguments.resume:
+    if not arguments.resume and arguments.output.exists() and arguments.output.stat().st_size:
         raise UserError(
             f"{arguments.output} exists and is not overwritten; give another --output, or --resume to go on with it."
         )
-    return files.finished(arguments.output)
+    return files.finished(arguments.output) if arguments.output.exists() else {}

@@ -18,9 +18,9 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
+from stretto.checkpoint.loading import choose_device, choose_dtype, load_model, load_tokenizer
 from stretto.checkpoint.reading import open_checkpoint
 from stretto.engine.cache import CacheContext
-from stretto.engine.loading import choose_device, choose_dtype, load_model, load_tokenizer
 from stretto.engine.running import Running
 from stretto.engine.sampling import choose
 from stretto.models.decoder import Decoder

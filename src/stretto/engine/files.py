@@ -140,7 +140,7 @@ def append(file: TextIO, entry: Mapping[str, Any]) -> None:
 def _lines(path: Path) -> list[str]:
     try:
         # Only a line feed ends a line: JSON strings may hold the other separators that splitlines knows.
-        return _bytes(path, "prompts").decode("utf-8").split("\n")
+        return _bytes(path, "prompts").decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 at byte {error.start}; expected a file of JSON lines.") from None
 

@@ -54,13 +54,17 @@ class PromptLine(Sampling):
     """Names the result; by default the line's number."""
     prompt: str | None = None
     """A text to continue."""
-    messages: tuple[Message, ...] | None = Field(default=None, min_length=1)
+    messages: tuple[Message, ...] | None = None
     """A conversation to answer."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> PromptLine:
         if (self.prompt is None) == (self.messages is None):
             raise ValueError("expected either prompt or messages, and not both.")
+        if self.messages == ():
+            raise ValueError("messages is empty; expected at least one.")
+        if self.id is not None and any("\ud800" <= c <= "\udfff" for c in self.id):
+            raise ValueError(f"id is {self.id!r}; expected Unicode without surrogates.")
         return self
 
     def sampling(self, defaults: Sampling) -> Sampling:
