@@ -1,0 +1,43 @@
+import pytest
+
+from stretto.data.dataset import Dataset
+from stretto.spec.errors import UserError
+
+
+def test_lengths_bytes_and_parts(write):
+    dataset = write([3, 5])
+    assert (len(dataset), dataset.tokens) == (2, 8)
+    assert dataset.lengths.tolist() == [3, 5]
+    assert dataset.text_bytes.tolist() == [12, 20]
+    assert dataset.part(1, 1, 3)[0].tolist() == [4, 5]
+    assert list(dataset.names()) == ["document 0", "document 1"]
+    assert not dataset.has_loss
+
+
+def test_a_foreign_folder(tmp_path):
+    with pytest.raises(UserError, match=r"is no data set: expected a folder with index.json by stretto data build$"):
+        Dataset.open(tmp_path)
+
+
+def test_the_folder_above(write):
+    dataset = write([3])
+    folder = dataset.folder.rename(dataset.folder.parent / "train")
+    with pytest.raises(UserError, match=f"did you mean {folder}"):
+        Dataset.open(folder.parent)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "sentence"),
+    [
+        ("00000.tokens", lambda p: p.write_bytes(p.read_bytes()[:-1]), "has 15 bytes, expected 16"),
+        ("00000.names.jsonl", lambda p: p.unlink(), "00000.names.jsonl is missing"),
+        ("00000.offsets.npy", lambda p: p.write_bytes(b"x" * p.stat().st_size), "is a damaged data set"),
+        ("index.json", lambda p: p.write_text(p.read_text()[:-5]), "damaged at line"),
+        ("index.json", lambda p: p.write_text(p.read_text().replace("dataset/1", "dataset/9")), "'stretto.dataset/9'"),
+    ],
+)
+def test_damage_is_one_sentence(write, name, damage, sentence):
+    dataset = write([3, 5])
+    damage(dataset.folder / name)
+    with pytest.raises(UserError, match=sentence):
+        Dataset.open(dataset.folder)
