@@ -13,7 +13,8 @@ from writers import cut_rows, edit_manifest, header, model_tensors, on_threads, 
 
 from stretto.checkpoint.boxes import slices, whole
 from stretto.checkpoint.dtypes import ELEMENT_TYPES
-from stretto.checkpoint.reading import latest, open_checkpoint
+from stretto.checkpoint.folders import latest
+from stretto.checkpoint.reading import open_checkpoint
 from stretto.checkpoint.shards import OwnedPiece
 from stretto.checkpoint.writing import write
 from stretto.spec.errors import UserError

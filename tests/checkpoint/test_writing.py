@@ -325,4 +325,4 @@ def test_sigkill_at_any_moment(tmp_path, ranks):
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_sigkill_many_times(tmp_path, ranks):
-    kill_writers(tmp_path, ranks, kills=100)
+    kill_writers(tmp_path, ranks, kills=40)

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-latest = folders.latest
-
 
 @dataclass(frozen=True, slots=True)
 class StoredCheckpoint:
