@@ -44,5 +44,5 @@ def test_the_cache_folder(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert cache_folder() == "/somewhere"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/a")
-    assert cache_folder() == "/home/a/.cache"
+    monkeypatch.setenv("HOME", "/nowhere")
+    assert cache_folder() == "/nowhere/.cache"
