@@ -104,7 +104,8 @@ def test_mistakes_end_in_one_sentence(corpus, capsys, words, sentence):
 def test_without_torch(corpus):
     program = (
         "import sys; from stretto.cli.main import main; "
-        f"code = main(['data', 'build', {str(corpus)!r}, '--output', {str(corpus.parent / 'o')!r}, '--vocabulary', '300'])"
-        f" or main(['data', 'inspect', {str(corpus.parent / 'o')!r}]); sys.exit(code or 'torch' in sys.modules)"
+        f"corpus, output = {str(corpus)!r}, {str(corpus.parent / 'o')!r}; "
+        "code = main(['data', 'build', corpus, '--output', output, '--vocabulary', '300']); "
+        "sys.exit(code or main(['data', 'inspect', output]) or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0

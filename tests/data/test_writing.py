@@ -1,4 +1,7 @@
 import errno
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -19,6 +22,20 @@ def test_a_failure_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt), appearing(tmp_path / "a"):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_build_leaves_no_data_set(tmp_path):
+    (tmp_path / "corpus").mkdir()
+    for i in range(9):
+        (tmp_path / "corpus" / str(i)).write_text(f"voice {i}")
+    program = (
+        "import os, signal, sys; from stretto.data.build import build; "
+        f"build([{str(tmp_path / 'corpus')!r}], {str(tmp_path / 'out')!r}, vocabulary=300, validation=0, "
+        "progress=lambda _: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
+    assert not (tmp_path / "out").exists()
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".out.writing-")]
 
 
 def test_a_full_disk_is_one_sentence(tmp_path):

@@ -1,7 +1,7 @@
 """Dataset: documents of tokens as `build` wrote them, read through memory maps.
 
 Opening checks that every file of the index is there with its size; after that a document is a view into the map, so
-reading costs what is touched. Lengths of all documents are in memory (8 bytes each).
+reading costs what is touched. Where each document is and how long, is in memory (32 bytes a document).
 """
 
 from __future__ import annotations

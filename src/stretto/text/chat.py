@@ -130,24 +130,32 @@ class _Guard:
 
     def __init__(self, shield: str, names: tuple[str, ...]) -> None:
         self.shield = shield
-        self._names = names
-        longest_first = sorted(names, key=len, reverse=True)
-        whole = "|".join(map(re.escape, longest_first))
-        starts = sorted({name[:n] for name in names for n in range(1, len(name))}, key=len, reverse=True)
-        open_end = "|".join(map(re.escape, starts))
-        self._risky = re.compile(f"(?=(?:{whole})" + (f"|(?:{open_end})\\Z)" if starts else ")"))
-        self.special = re.compile(f"(?<!{re.escape(shield)})(?:{whole})")
+        whole = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        # The first characters alone rule out almost every place; a tokenizer may have hundreds of names.
+        first = "[" + "".join(sorted({re.escape(name[0]) for name in names})) + "]"
+        self._risky = re.compile(f"(?={first})(?=(?:{whole}))")
+        self._beginnings = frozenset(name[:n] for name in names for n in range(1, len(name)))
+        self._longest = max(map(len, self._beginnings), default=0)
+        self.special = re.compile(f"(?={first})(?<!{re.escape(shield)})(?:{whole})")
 
     def apply(self, value: object) -> object:
         """`value` with every string in it shielded; roles are checked instead."""
         if isinstance(value, str):
-            return self._risky.sub(self.shield, value)
+            return self._shielded(value)
         if isinstance(value, Mapping):
             table = cast("Mapping[Any, Any]", value)
             return {self.apply(k): v if k == "role" else self.apply(v) for k, v in table.items()}
         if isinstance(value, list | tuple):
             return [self.apply(v) for v in cast("Sequence[object]", value)]
         return value
+
+    def _shielded(self, text: str) -> str:
+        places = {found.start() for found in self._risky.finditer(text)}
+        for place in range(max(len(text) - self._longest, 0), len(text)):
+            if text[place:] in self._beginnings:
+                places.add(place)
+        cuts = [0, *sorted(places), len(text)]
+        return self.shield.join(text[a:b] for a, b in pairwise(cuts))
 
 
 def check_roles(field: str, roles: Collection[str]) -> None:
