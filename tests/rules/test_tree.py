@@ -24,6 +24,7 @@ def test_the_tour_leads_through_ten_files_that_exist():
         file = (ROOT / "docs" / link).resolve()
         assert file.is_file(), name
         assert file == (PACKAGE / name).resolve()
+        assert len(file.read_text().splitlines()) < 300, f"{name} is too long to be read on a tour"
 
 
 def test_links_between_pages_lead_somewhere():
