@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from stretto.cli.main import main
+from stretto.engine import files
 from stretto.testing.small import small_checkpoint, small_model, small_shape, small_tokenizer
 
 
@@ -140,3 +141,26 @@ def test_no_checkpoint(tmp_path, capsys):
     code, _, err = _run(capsys, tmp_path / "none", "--prompt", "x")
     assert (code, err.count("\n")) == (2, 1)
     assert "does not exist; expected a checkpoint folder" in err
+
+
+def test_ctrl_c_says_how_to_go_on(run_folder, tmp_path, capsys, monkeypatch):
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    _prompts(source)
+    write = files.append
+    written = []
+
+    def interrupted(file, entry):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(entry["id"])
+        write(file, entry)
+
+    words = (run_folder, "--input", source, "--output", output, "--max-batch", 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "append", interrupted)
+        code, _, err = _run(capsys, *words)
+    assert (code, "the same command with --resume goes on" in err) == (130, True)
+    assert list(files.finished(output)) == written
+    code, out, _ = _run(capsys, *words, "--resume")
+    assert (code, f"4 results in {output} (2 were there)" in out) == (0, True)
+    assert len(files.finished(output)) == 6

@@ -123,3 +123,19 @@ def test_extreme_temperatures(temperature):
 def test_scores_that_are_no_numbers(bad, temperature):
     with pytest.raises(StrettoError, match="request a: the model's scores at position 4 are no finite numbers"):
         choose(torch.tensor([[0.0, bad, 1.0]]), [Draw("a", 4, Sampling(temperature=temperature))])
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 5.0])
+@pytest.mark.parametrize("fields", [{"top_k": 7}, {"top_p": 0.6}, {"top_p": 0.999}, {"top_k": 2500, "top_p": 0.9}])
+def test_large_vocabularies_with_ties(spread, fields):
+    # Rounded scores tie often, at the last kept token too; the definition is one stable sort of everything.
+    generator = torch.Generator().manual_seed(1)
+    logits = (torch.randn(3000, generator=generator, dtype=torch.float64) * 8).round() / 8 * spread
+    found = distribution(logits, Sampling(temperature=1, **fields))
+    whole = logits.softmax(0)
+    order = whole.argsort(descending=True, stable=True)[: fields.get("top_k")]
+    before = whole[order].cumsum(0) - whole[order]
+    count = int((before < fields.get("top_p", 2.0) * whole[order].sum() * (1 - 1e-12)).sum())
+    expected = torch.zeros_like(whole)
+    expected[order[:count]] = whole[order[:count]]
+    torch.testing.assert_close(found, expected / expected.sum(), rtol=1e-12, atol=0)

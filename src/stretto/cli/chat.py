@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -104,6 +105,8 @@ class Conversation:
 
 
 def _loop(talk: Conversation) -> None:
+    with contextlib.suppress(ImportError):  # arrow keys and history, where Python has them
+        import readline  # noqa: F401
     print(_HELP, file=sys.stderr)
     while True:
         try:
@@ -119,6 +122,8 @@ def _loop(talk: Conversation) -> None:
             _answer(talk, text)
         except UserError as error:
             print(f"stretto: {error}", file=sys.stderr)
+        except KeyboardInterrupt:  # between the question and the first token
+            print(file=sys.stderr)
 
 
 def _answer(talk: Conversation, text: str) -> None:

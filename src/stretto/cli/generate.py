@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,25 +106,32 @@ def _file(arguments: argparse.Namespace, sampling: Sampling) -> int:
     engine = load_engine(arguments, arguments.max_batch)
     requests = [_request(engine, line, sampling) for line in lines]
     left = files.left_to_do(requests, done, arguments.output)
-    by_id = {request.id: request for request in left}
+    start_s = time.monotonic()
+    try:
+        tokens = _write_results(arguments, engine, left)
+    except KeyboardInterrupt:
+        print(f"Complete results are in {arguments.output}; the same command with --resume goes on.", file=sys.stderr)
+        raise
+    rate = tokens / (time.monotonic() - start_s)
+    counts = {"output": arguments.output, "written": len(left), "kept": len(done)}
+    kept = f" ({len(done)} were there)" if done else ""
+    text = f"{len(left)} results in {arguments.output}{kept}: {tokens:,} tokens, {rate:,.0f} a second"
+    emit(arguments, counts | {"tokens": tokens, "tokens_per_s": rate}, lambda out: out.print(text, markup=False))
+    return 0
+
+
+def _write_results(arguments: argparse.Namespace, engine: Engine, requests: Sequence[Request]) -> int:
+    """Append each result when it is complete; returns the tokens generated."""
+    from stretto.engine import files
+
+    by_id = {request.id: request for request in requests}
     start_s, tokens = time.monotonic(), 0
-    with files.appending(arguments.output) as output, progress("generating", len(left)) as advance:
-        for completion in engine.completions(left):
+    with files.appending(arguments.output) as output, progress("generating", len(requests)) as advance:
+        for completion in engine.completions(requests):
             files.append(output, files.record(completion, by_id[completion.id], logprobs=arguments.logprobs))
             tokens += len(completion.tokens)
             advance(1, f"{tokens / (time.monotonic() - start_s):,.0f} tokens/s")
-    seconds = time.monotonic() - start_s
-    summary = {
-        "output": arguments.output,
-        "written": len(left),
-        "kept": len(done),
-        "tokens": tokens,
-        "tokens_per_s": tokens / seconds,
-    }
-    kept = f" ({len(done)} were there)" if done else ""
-    text = f"{len(left)} results in {arguments.output}{kept}: {tokens:,} tokens, {tokens / seconds:,.0f} a second"
-    emit(arguments, summary, lambda out: out.print(text, markup=False))
-    return 0
+    return tokens
 
 
 def _request(engine: Engine, line: NumberedLine, sampling: Sampling) -> Request:
