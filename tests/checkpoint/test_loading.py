@@ -32,10 +32,10 @@ def test_weights_are_converted(tmp_path, tokenizer, dtype):
 def test_models_that_the_manifest_does_not_describe(tmp_path, tokenizer):
     shape = small_shape(tokenizer.vocabulary)
     wider = small_shape(tokenizer.vocabulary, feed_forward=50)
-    with pytest.raises(UserError, match=r"model/layers.0.feed_forward.gate.weight has the shape \[48, 32\]; expected"):
+    with pytest.raises(UserError, match=r"layers.0.feed_forward.gate.weight has the shape \[48, 32\]"):
         load_model(_stored(tmp_path, tokenizer, shape, wider), CPU, torch.float32)
     deeper = small_shape(tokenizer.vocabulary, layers=3)
-    with pytest.raises(UserError, match=r"has no tensor 'model/layers.2"):
+    with pytest.raises(UserError, match=r"layers\.2\."):
         load_model(_stored(tmp_path / "b", tokenizer, shape, deeper), CPU, torch.float32)
 
 
@@ -44,7 +44,7 @@ def test_tokenizers_that_do_not_fit(tmp_path, tokenizer):
     assert load_tokenizer(tmp_path, tokenizer.vocabulary + 4).digest == tokenizer.digest
     with pytest.raises(UserError, match="has 300 ids and the model 299; expected no more ids than the model has"):
         load_tokenizer(tmp_path, 299)
-    with pytest.raises(UserError, match="tokenizer.json does not exist"):
+    with pytest.raises(UserError, match=r"does not exist; expected a tokenizer\.json"):
         load_tokenizer(tmp_path / "none", 300)
 
 
