@@ -25,11 +25,13 @@ _HOMES = {
     "Task": "stretto.train.task",
     "launch": "stretto.parallel.launch",
     "read_run": "stretto.spec.run.config",
-    "train": "stretto.train.run",
+
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "train":  # a room that can be called
+        return importlib.import_module("stretto.train")
     if name not in _HOMES:
         raise AttributeError(f"module 'stretto' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

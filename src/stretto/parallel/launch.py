@@ -53,7 +53,8 @@ def launch(function: Callable[..., R], ranks: int, *args: Any) -> list[R]:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     _check_picklable(function, args)
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    for name in ("torch.distributed.elastic", "torch.multiprocessing"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what a rank left behind says it better
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,

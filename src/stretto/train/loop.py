@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,9 +96,10 @@ class Loop:
     peak_flops: float
     progress: Progress
     profile: bool
+    tokenizer_files: Mapping[str, bytes]
+    saved: tuple[int, Path] | None = None
     _pace: _Pace = field(default_factory=_Pace)
     _measured: tuple[int, dict[str, float]] = (-1, {})
-    _saved: tuple[int, Path] | None = None
 
     def run(self) -> Outcome:
         """Take steps until the run is over."""
@@ -201,10 +203,10 @@ class Loop:
             self.log.write(kept | named)
 
     def _save(self) -> Path:
-        if self._saved is not None and self._saved[0] == self.progress.step:
-            return self._saved[1]
-        path = save(self.config, self.shape, self.progress, self.step, self.world)
-        self._saved = self.progress.step, path
+        if self.saved is not None and self.saved[0] == self.progress.step:
+            return self.saved[1]
+        path = save(self.config, self.shape, self.progress, self.step, self.world, self.tokenizer_files)
+        self.saved = self.progress.step, path
         self.watch(Saved(self.progress.step, path))
         return path
 

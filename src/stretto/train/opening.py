@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 
 import torch
 
@@ -29,7 +30,7 @@ from stretto.train.loop import Loop, Outcome
 from stretto.train.optimizer import StageOptimizer
 from stretto.train.recorder import Recorder, merged
 from stretto.train.run_folder import TRACE_FILE, MetricsLog, claim
-from stretto.train.saving import restore
+from stretto.train.saving import restore, tokenizer_files
 from stretto.train.stages import DTYPES, build_stages
 from stretto.train.step import Step
 from stretto.train.stopping import StopRequest, stop_request
@@ -101,6 +102,8 @@ def open_loop(
         peak_flops=peak,
         progress=progress,
         profile=profile,
+        tokenizer_files=tokenizer_files(config),
+        saved=_saved_here(stored, config),
     )
 
 
@@ -145,6 +148,13 @@ def _take_over(stored: StoredCheckpoint | None, step: Step, world: World) -> Pro
         return Progress(step=0)
     restore(stored, step, world.device)
     return stored.manifest.progress
+
+
+def _saved_here(stored: StoredCheckpoint | None, config: RunConfig) -> tuple[int, Path] | None:
+    """The step and folder of the checkpoint that the run went on from, if it is the run's own."""
+    if stored is None or stored.path.resolve().parent.parent != config.folder.resolve():
+        return None
+    return stored.manifest.progress.step, stored.path
 
 
 def _measured_peak(config: RunConfig, world: World) -> float:

@@ -15,6 +15,8 @@ from torch import Tensor
 from stretto.spec.run.optimizer import AdamW, Muon, Optimizer
 from stretto.train.stages import Stage
 
+_KEYS = {torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"}, torch.optim.Muon: {"momentum_buffer"}}
+
 
 class StageOptimizer:
     """Updates the parameters of one stage."""
@@ -41,6 +43,14 @@ class StageOptimizer:
             for weight, values in part.state.items()
             for key, value in values.items()
         }
+
+    def foreign(self, state: Mapping[str, Tensor]) -> str | None:
+        """The first name in `state` that this optimizer does not keep for a parameter it has; None if all fit."""
+        kept = {
+            self._names[w]: _KEYS[type(part)] for part in self._parts for g in part.param_groups for w in g["params"]
+        }
+        split = (name.rpartition("/") for name in state)
+        return next((f"{n}/{key}" for n, _, key in split if n in kept and key not in kept[n]), None)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over what `state` of an equal optimizer returned; names of other stages are left alone."""

@@ -6,6 +6,7 @@ numbers need no state of their own: they are keyed by seed, step and rank.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from stretto.checkpoint.reading import StoredCheckpoint
 from stretto.checkpoint.shards import whole_piece
 from stretto.checkpoint.writing import write
 from stretto.parallel.world import World
+from stretto.spec.errors import UserError
 from stretto.spec.manifest import Header, Progress
 from stretto.spec.run.config import RunConfig
 from stretto.spec.shape import ModelShape
@@ -25,7 +27,14 @@ from stretto.train.stages import named_weights
 from stretto.train.step import Step
 
 
-def save(config: RunConfig, shape: ModelShape, progress: Progress, step: Step, world: World) -> Path:
+def save(
+    config: RunConfig,
+    shape: ModelShape,
+    progress: Progress,
+    step: Step,
+    world: World,
+    tokenizer_files: Mapping[str, bytes],
+) -> Path:
     """Write a checkpoint of `step`'s parameters and optimizer state; every rank calls this.
 
     Raises:
@@ -34,7 +43,7 @@ def save(config: RunConfig, shape: ModelShape, progress: Progress, step: Step, w
     pieces = [whole_piece(name, tensor) for name, tensor in _tensors(step).items()]
     header = Header(progress=progress, shape=shape, config=config.model_dump(mode="json"), config_digest=digest(config))
     mine = pieces[world.rank :: world.ranks]
-    return write(config.folder, header, mine, _tokenizer_files(config), world, keep=config.checkpoint.keep)
+    return write(config.folder, header, mine, tokenizer_files, world, keep=config.checkpoint.keep)
 
 
 def restore(checkpoint: StoredCheckpoint, step: Step, device: torch.device) -> None:
@@ -43,8 +52,27 @@ def restore(checkpoint: StoredCheckpoint, step: Step, device: torch.device) -> N
         weight.copy_(checkpoint.read(f"model/{name}", device=device))
     names = checkpoint.names("optimizer/")
     state = {name.removeprefix("optimizer/"): checkpoint.read(name, device=device) for name in names}
+    _check_state(checkpoint.path, step, state)
     for optimizer in step.optimizers:
         optimizer.load(state)
+
+
+def _check_state(path: Path, step: Step, state: Mapping[str, Tensor]) -> None:
+    """Refuse optimizer state of another optimizer or of other sizes."""
+    weights = named_weights(step.stages)
+    for name, tensor in state.items():
+        weight = weights.get(name.rpartition("/")[0])
+        if weight is None or tensor.shape not in (weight.shape, ()):
+            raise UserError(
+                f"{path}: tensor optimizer/{name} has the shape {list(tensor.shape)} and fits no parameter."
+            )
+    for optimizer in step.optimizers:
+        wrong = optimizer.foreign(state)
+        if wrong is not None:
+            raise UserError(
+                f"{path} holds the state of another optimizer ({wrong}); resume with the optimizer.kind it was "
+                "written with, or start a new run."
+            )
 
 
 def _tensors(step: Step) -> dict[str, Tensor]:
@@ -53,6 +81,7 @@ def _tensors(step: Step) -> dict[str, Tensor]:
     return weights | state
 
 
-def _tokenizer_files(config: RunConfig) -> dict[str, bytes]:
+def tokenizer_files(config: RunConfig) -> dict[str, bytes]:
+    """What makes a checkpoint self-contained: the tokenizer of the training data, read once at the start."""
     folder = config.data.sources[0].path
     return {name: (folder / name).read_bytes() for name in (TOKENIZER_FILE, CONFIG_FILE)}

@@ -1,0 +1,193 @@
+"""`stretto quickstart`: from nothing to a language model that writes Python, in some minutes on a laptop.
+
+Reads the Python standard library on this machine, trains a tokenizer and a small model on it, measures the model on
+held-out files against a strong general compressor, and lets it complete a function.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import lzma
+from dataclasses import asdict, dataclass
+from importlib.resources import as_file, files
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stretto.cli import show
+from stretto.spec.errors import StrettoError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stretto.spec.run.config import RunConfig
+    from stretto.train.evaluation import Evaluation
+    from stretto.train.loop import Outcome
+
+PROMPT = 'def read_config(path):\n    """Read a configuration file and return its options as a dictionary."""\n'
+ATTEMPTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the model wrote.
+
+    Attributes:
+        text: the prompt and its completion.
+        attempt: how many completions were drawn until this one.
+        parses: whether Python can parse it.
+    """
+
+    text: str
+    attempt: int
+    parses: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where, how long and on how many ranks."""
+    parser.add_argument("--folder", type=Path, default=Path("quickstart"), help="where to write (default: quickstart)")
+    parser.add_argument("--seconds", metavar="S", default="240", help="training time (default: 240)")
+    parser.add_argument("--ranks", metavar="N", default="2", help="local ranks to train on (default: 2)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Build the data, train, measure, write."""
+    from stretto.cli.watching import Display
+    from stretto.train.run import train
+
+    config = _config(arguments)
+    _build_data(arguments.folder / "data", _vocabulary())
+    outcome = train(config, watch=Display(quiet=arguments.json))
+    from stretto.cli.train import draw_curve
+
+    curve = draw_curve(outcome.folder)
+    held_out = config.validation.path
+    assert held_out is not None
+    found, packed = _measure(outcome.checkpoint, held_out), compressed_bits_per_byte(held_out)
+    written = complete_function(outcome.checkpoint)
+    data = {
+        "folder": outcome.folder,
+        "checkpoint": outcome.checkpoint,
+        "curve": curve,
+        "steps": outcome.step,
+        "elapsed_s": outcome.elapsed_s,
+        "evaluation": asdict(found),
+        "lzma_bits_per_byte": packed,
+        "below_lzma": 1 - found.bits_per_byte / packed,
+        "written": asdict(written),
+    }
+    show.emit(arguments, data, lambda out: _say(out, outcome, curve, found, packed, written, held_out))
+    return 0
+
+
+def _config(arguments: argparse.Namespace) -> RunConfig:
+    from stretto.spec.run.config import read_run
+
+    data = arguments.folder / "data"
+    run_folder = next(p for n in count(1) if not (p := arguments.folder / f"run-{n}").exists())
+    overrides = {
+        "folder": str(run_folder),
+        "data.sources": f"[{{path = '{data / 'train'}'}}]",
+        "validation.path": str(data / "validation"),
+        "train.seconds": arguments.seconds,
+        "layout.data": arguments.ranks,
+    }
+    with as_file(files("stretto.recipes") / "quickstart.toml") as recipe:
+        return read_run(recipe, overrides)
+
+
+def _vocabulary() -> int:
+    """Ids of the tokenizer; the rest of the recipe is in quickstart.toml."""
+    return 4096
+
+
+def _build_data(folder: Path, vocabulary: int) -> None:
+    from stretto.data.build import build
+    from stretto.data.library import library_files
+
+    if folder.exists():
+        return
+    found = library_files()
+    size = sum(p.stat().st_size for p in found)
+    with show.progress(f"{len(found)} files of the Python standard library, {size / 1e6:.1f} MB") as advance:
+        build(found, folder, vocabulary=vocabulary, validation=0.05, progress=lambda _: advance())
+
+
+def _measure(checkpoint: Path, held_out: Path) -> Evaluation:
+    from stretto.data.dataset import Dataset
+    from stretto.train.evaluation import evaluate
+
+    with show.progress("held-out tokens", Dataset.open(held_out).predicted_tokens) as advance:
+        return evaluate(checkpoint, held_out, progress=advance)
+
+
+def compressed_bits_per_byte(held_out: Path) -> float:
+    """What ``lzma -9e`` makes of the held-out files, laid end to end as one stream.
+
+    Raises:
+        StrettoError: the files have changed since the data was built.
+    """
+    from stretto.data.dataset import Dataset
+
+    data = Dataset.open(held_out)
+    text = b"".join(Path(name).read_bytes() for name in data.names())
+    if len(text) != int(data.text_bytes.sum()):
+        raise StrettoError(f"the files of {held_out} have changed since it was built; remove it and start again.")
+    return 8 * len(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME)) / len(text)
+
+
+def complete_function(checkpoint: Path) -> Written:
+    """Let the model complete a function: the first of some completions that Python can parse."""
+    from stretto.engine.engine import Engine
+    from stretto.spec.request import Sampling
+
+    engine = Engine.load(checkpoint)
+    last = ""
+    for seed in range(ATTEMPTS):
+        sampling = Sampling(
+            temperature=0.6,
+            top_p=0.95,
+            seed=seed,
+            max_tokens=160,
+            stop=("\ndef ", "\nclass ", "\nif ", "\n@", "\n\n\n"),
+        )
+        last = PROMPT + engine.complete(PROMPT, sampling)
+        if _parses(last):
+            return Written(last, seed + 1, True)
+    return Written(last, ATTEMPTS, False)
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return text.rstrip() != PROMPT.rstrip()
+
+
+def _say(
+    out: Console, outcome: Outcome, curve: Path, found: Evaluation, packed: float, written: Written, held_out: Path
+) -> None:
+    below = 1 - found.bits_per_byte / packed
+    rows: list[tuple[str, Any]] = [
+        ("trained", f"{outcome.step:,} steps, {outcome.tokens:,} tokens in {outcome.elapsed_s:.0f} s"),
+        ("held-out bits per byte", f"{found.bits_per_byte:.4f}"),
+        ("lzma -9e of the same files", f"{packed:.4f}"),
+        ("below lzma", f"{below:.1%}"),
+        ("checkpoint", outcome.checkpoint),
+        ("loss curve", curve),
+    ]
+    out.print()
+    show.table(out, ("", ""), rows)
+    how = f"the first of {written.attempt} that parses" if written.parses else "none of the attempts parses"
+    out.print(f"\nA function, completed by the model ({how}):\n", markup=False)
+    out.print(written.text, markup=False)
+    out.print(
+        "\nWhat to run next:\n"
+        f"  stretto generate {outcome.checkpoint} --prompt 'import os'\n"
+        f"  stretto evaluate {outcome.folder} {held_out}\n"
+        f"  stretto checkpoint inspect {outcome.folder}\n"
+        f"  stretto data inspect {held_out.parent}",
+        markup=False,
+    )
