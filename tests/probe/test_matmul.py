@@ -1,5 +1,6 @@
 import time
 
+import pytest
 import torch
 
 from stretto.probe.matmul import measure_peak
@@ -26,3 +27,15 @@ def test_the_best_rate_is_reached_by_a_plain_product():
         rates.append(2 * 512**3 / (time.perf_counter() - start))
     peak = measure_peak(torch.float32, seconds=0.2)
     assert 0.5 * max(rates) < peak < 20 * max(rates)
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_faster_than_the_cpu():
+    on_cpu = measure_peak(torch.float32, seconds=0.2)
+    assert measure_peak(torch.bfloat16, seconds=0.5, device="cuda") > on_cpu
+
+
+def test_the_slowest_arithmetic_still_ends():
+    start = time.perf_counter()
+    assert measure_peak(torch.float16, seconds=0.05) > 0
+    assert time.perf_counter() - start < 10
