@@ -17,16 +17,18 @@ def test_it_ends_in_time_and_leaves_the_threads_alone():
     assert torch.get_num_threads() == threads
 
 
-def test_the_best_rate_is_reached_by_a_plain_product():
-    """The rate is honest: timing the same product by hand, at leisure, comes within a factor of two."""
-    a = torch.full((512, 512), 0.5)
-    rates = []
-    for _ in range(50):
+def test_the_rate_is_that_of_a_product_timed_by_hand():
+    """Taken in turns, since others may use this machine: the best of both are alike."""
+    a = torch.full((1024, 1024), 0.5)
+    by_hand, measured = 0.0, 0.0
+    for _ in range(8):
         start = time.perf_counter()
         a @ a
-        rates.append(2 * 512**3 / (time.perf_counter() - start))
-    peak = measure_peak(torch.float32, seconds=0.2)
-    assert 0.5 * max(rates) < peak < 20 * max(rates)
+        by_hand = max(by_hand, 2 * 1024**3 / (time.perf_counter() - start))
+        measured = max(measured, measure_peak(torch.float32, seconds=0.1))
+        if 0.4 < measured / by_hand < 10:
+            return
+    raise AssertionError(f"measured {measured:.3g} FLOP/s, by hand {by_hand:.3g}")
 
 
 @pytest.mark.gpu
