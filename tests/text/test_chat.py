@@ -98,9 +98,8 @@ def test_loss_is_on_the_chosen_turns_and_their_ends(tokenizer, template):
         {"role": "assistant", "content": "two words"},
     ]
     ours = with_template(tokenizer, template)
-    # The second template keeps the line end between the content and its end; it has to be generated, so it has loss.
-    after = "\n" if template == CHATML else ""
-    assert lossy_text(ours, messages) == f"same{after}<|eot_id|>two words<|eot_id|>"
+    first = " same\n" if template == CHATML else "same"  # the second template does not trim
+    assert lossy_text(ours, messages) == f"{first}<|eot_id|>two words<|eot_id|>"
     both = lossy_text(ours, messages, loss_roles=("system", "user"))
     assert both == "S<|eot_id|>same<|eot_id|>same<|eot_id|>"
     assert lossy_text(ours, messages, loss_roles=()) == ""
@@ -116,6 +115,22 @@ def test_loss_is_exact_and_prompts_are_prefixes(tokenizer, content):
     assert ids[: len(prompt)] == prompt
     assert not any(none)
     assert loss.index(True) == len(prompt)
+
+
+def test_whitespace_between_prompt_and_content_has_loss(tokenizer):
+    template = (
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}"
+        "{% elif loop.first %}{{ raise_exception('the user begins') }}"
+        "{% else %}{{ ' ' + m.content | trim + ' ' + eos_token }}{% endif %}{% endfor %}"
+    )
+    ours = with_template(tokenizer, template)
+    turn = [{"role": "user", "content": "q"}, {"role": "assistant", "content": " a\n"}]
+    assert lossy_text(ours, turn * 2) == " a <|end_of_text|>" * 2
+    ids, _ = encode_chat(ours, turn * 2)
+    prompt, _ = encode_chat(ours, [*turn, turn[0]], add_generation_prompt=True)
+    assert ids[: len(prompt)] == prompt
+    with pytest.raises(UserError, match="the user begins"):
+        encode_chat(ours, turn[1:])
 
 
 def test_tool_calls_and_rewritten_turns_are_found_by_their_prompt(tokenizer):

@@ -50,6 +50,27 @@ def test_batch_equals_one_by_one(tokenizer):
     assert tokenizer.encode_batch(texts) == [tokenizer.encode(t) for t in texts]
 
 
+def test_long_texts_are_tokenised_in_parts_with_the_same_tokens(tokenizer, monkeypatch):
+    text = "".join(f"def voice_{i}(entry):\n    return theme[entry:]\n\n\n" for i in range(200))
+    texts = ["", text, "short", text[7:] + "no line end", "x" * 900]
+    expected = tokenizer.encode_batch(texts)
+    monkeypatch.setattr("stretto.text.tokenizer.GROUP_CHARACTERS", 300)
+    assert len(list(tokenizer._parts(text))) > 20
+    assert len(list(tokenizer._parts(texts[-1]))) == 1
+    assert tokenizer.encode_batch(texts) == expected
+
+
+def test_a_tokenizer_that_marks_the_start_of_a_text_is_given_it_whole(monkeypatch):
+    pieces = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0), *((c, -9.0) for c in "▁\nab")]
+    inner = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, 0))
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(prepend_scheme="always")
+    loaded = Tokenizer(inner, TextConfig(begin="<s>", end="</s>", turn_ends=()))
+    text = "ab\n" * 100
+    expected = loaded.encode(text)
+    monkeypatch.setattr("stretto.text.tokenizer.GROUP_CHARACTERS", 30)
+    assert loaded.encode(text) == expected
+
+
 def test_decode_shows_special_tokens_on_request(tokenizer):
     ids = [0, *tokenizer.encode("theme"), 1]
     assert tokenizer.decode(ids) == "theme"

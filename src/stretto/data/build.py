@@ -29,7 +29,7 @@ TRAINING_CHARACTERS = 2**29
 """The most text that a tokenizer is trained on."""
 SKIPPED_FILE = "skipped.jsonl"
 _BATCH_DOCUMENTS = 1024
-_BATCH_CHARACTERS = 2**22
+_BATCH_CHARACTERS = 2**20
 
 
 @dataclass(frozen=True, slots=True)

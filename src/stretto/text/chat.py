@@ -8,10 +8,11 @@ special tokens. So before rendering, a private character (the shield) is put bef
 where a special token's name begins, or where one might begin and go on in the next string; after rendering, a name is
 a special token only where no shield stands before it, and the shields are taken out.
 
-*Exact loss.* The content of a chosen turn is marked at both ends, inside its outer whitespace, so that a template may
-trim it; the marks are followed through a second rendering that must otherwise equal the first. Where a template does
-more than trim (splits the content, adds tool calls), the turn is what follows the prompt that would ask for it. The
-loss covers the content and everything up to its end-of-turn token. Text is tokenised separately before and inside a
+*Exact loss.* The content of a chosen turn is marked at both ends, and the marks are followed through a second rendering
+that must otherwise equal the first; where the template trims contents, the marks stand inside the outer whitespace.
+Where it does more than trim (splits the content, adds tool calls), the turn is what follows the prompt that would ask
+for it. The loss covers the content, whitespace that the template puts between prompt and content (Llama 2, Mistral) and
+everything up to the end-of-turn token: what generation has to write. Text is tokenised separately before and inside a
 chosen turn, as it is in generation, so a prompt's ids are always a prefix of the conversation's.
 """
 
@@ -21,7 +22,7 @@ import bisect
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, TypeAlias, cast
 
 from stretto.spec.errors import UserError, bad_value, unknown_name
@@ -102,6 +103,8 @@ def encode_chat(
     spans = _marked(rendering, text, chosen, start + stop)
     if spans is None:
         spans = [_by_prompt(rendering, text, i) for i in chosen]
+    else:
+        spans = _with_lead(rendering, text, chosen, spans)
     return _encode(tokenizer, guard, text, spans)
 
 
@@ -195,27 +198,46 @@ def _marked(rendering: _Rendering, text: str, chosen: list[int], marks: str) -> 
     simple = all(isinstance(c, str) and c.strip() for c in contents.values())
     if not simple or any(rendering.messages[i].get("tool_calls") for i in chosen):
         return None
+    texts = {i: cast("str", content) for i, content in contents.items()}
+    whole = {i: marks[0] + content + marks[1] for i, content in texts.items()}
+    inside = {
+        i: content.replace(core := content.strip(), marks[0] + core + marks[1], 1) for i, content in texts.items()
+    }
+    found = _follow(rendering, text, whole, marks)
+    return found if found is not None or inside == whole else _follow(rendering, text, inside, marks)
+
+
+def _follow(rendering: _Rendering, text: str, marked: Mapping[int, str], marks: str) -> list[tuple[int, int]] | None:
+    """Where the marks of these contents come out in `text`; None where they change it."""
     messages = [
-        {**message, "content": _mark(cast("str", contents[i]), marks)} if i in contents else message
-        for i, message in enumerate(rendering.messages)
+        {**message, "content": marked[i]} if i in marked else message for i, message in enumerate(rendering.messages)
     ]
-    rendered = rendering.text(messages)
-    pieces = re.split(f"([{marks}])", rendered)
-    if "".join(pieces[::2]) != text or "".join(pieces[1::2]) != marks * len(chosen):
+    pieces = re.split(f"([{marks}])", rendering.text(messages))
+    if "".join(pieces[::2]) != text or "".join(pieces[1::2]) != marks * len(marked):
         return None
-    places: list[int] = []
-    at = 0
-    for piece in pieces[:-1:2]:
-        at += len(piece)
-        places.append(at)
-    return list(zip(places[::2], places[1::2], strict=True))
+    ends = list(accumulate(map(len, pieces[:-1:2])))
+    return list(zip(ends[::2], ends[1::2], strict=True))
 
 
-def _mark(content: str, marks: str) -> str:
-    core = content.strip()
-    before = content[: len(content) - len(content.lstrip())]
-    after = content[len(content.rstrip()) :]
-    return before + marks[0] + core + marks[1] + after
+def _with_lead(
+    rendering: _Rendering, text: str, chosen: list[int], spans: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Let the assistant's spans begin where its prompt ends, if only whitespace is between that and the content."""
+    assistant = [rendering.messages[i]["role"] == "assistant" for i in chosen]
+    if True not in assistant:
+        return spans
+    first = assistant.index(True)
+    try:
+        prompt = rendering.before(chosen[first])
+    except UserError:  # a template may refuse what comes before, such as nothing at all
+        return spans
+    lead = text[len(prompt) : spans[first][0]] if text.startswith(prompt) else ""
+    if not lead.isspace():
+        return spans
+    return [
+        (start - len(lead), stop) if mine and text.endswith(lead, 0, start) else (start, stop)
+        for mine, (start, stop) in zip(assistant, spans, strict=True)
+    ]
 
 
 def _by_prompt(rendering: _Rendering, text: str, turn: int) -> tuple[int, int]:
