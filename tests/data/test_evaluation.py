@@ -7,7 +7,7 @@ from stretto.spec.batch import NO_LABEL
 from stretto.spec.errors import UserError
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=8), tokens=st.integers(1, 12), data=st.data())
 def test_every_token_is_predicted_once_from_as_much_as_was_asked_for(write, lengths, tokens, data):
     overlap = data.draw(st.integers(0, tokens - 1))

@@ -1,11 +1,12 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stretto.data.mixture import BLOCK_ROWS, Mixture, quotas
 from stretto.spec.errors import UserError
 
 
+@settings(deadline=None)
 @given(weights=st.lists(st.floats(0.01, 100), min_size=1, max_size=8))
 def test_quotas_are_exact_shares(weights):
     shares = quotas(weights, BLOCK_ROWS)

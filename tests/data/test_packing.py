@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stretto.data.packing import Piece, cut, pack
@@ -10,6 +10,7 @@ def test_cut():
     assert cut(7, 3, 3, 4) == []
 
 
+@settings(deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 20), max_size=30),
     room=st.integers(20, 40),

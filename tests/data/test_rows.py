@@ -3,6 +3,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stretto.data.build import build
+from stretto.data.dataset import Dataset
+from stretto.data.inspection import packing
+from stretto.data.library import library_files
 from stretto.data.rows import Rows, SourceRows
 from stretto.data.writing import DatasetWriter
 from stretto.spec.batch import NO_LABEL
@@ -14,7 +18,7 @@ from .conftest import data
 sizes = st.lists(st.integers(1, 70), min_size=1, max_size=25)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
     lengths=sizes,
     tokens=st.integers(2, 24),
@@ -114,14 +118,7 @@ def test_rows_know_their_vocabulary(write, tokenizer):
 
 @pytest.mark.slow
 def test_the_standard_library_packs_at_2048(tmp_path):
-    import sysconfig
-
-    from stretto.data.build import build
-    from stretto.data.dataset import Dataset
-    from stretto.data.inspection import packing
-
-    library = sysconfig.get_paths()["stdlib"]
-    build([f"{library}/*.py", f"{library}/asyncio", f"{library}/email"], tmp_path / "out", vocabulary=4096)
+    build(library_files(), tmp_path / "out", vocabulary=4096)
     found = packing(SourceRows(Dataset.open(tmp_path / "out" / "train"), 2048, 64, (0, 0)))
     assert found.efficiency >= 0.98
     assert found.further_cuts < 0.5 * found.pieces

@@ -2,7 +2,7 @@ import json
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stretto.spec.errors import UserError
@@ -105,6 +105,7 @@ def test_loss_is_on_the_chosen_turns_and_their_ends(tokenizer, template):
     assert lossy_text(ours, messages, loss_roles=()) == ""
 
 
+@settings(deadline=None)
 @given(content=st.lists(st.sampled_from(["a", " ", "\n", "é", "🎵", "<|eot_id|>", "x:"]), max_size=8).map("".join))
 def test_loss_is_exact_and_prompts_are_prefixes(tokenizer, content):
     messages = [{"role": "user", "content": content}, {"role": "assistant", "content": content}]
@@ -160,6 +161,7 @@ def test_a_turn_whose_place_cannot_be_told_is_refused(tokenizer):
 parts = st.lists(st.sampled_from([*SPECIALS, "<", "|", "eot_id", "|>", "<|", "<|eot_", "x", " "]), max_size=6)
 
 
+@settings(deadline=None)
 @given(parts=st.lists(parts.map("".join), min_size=1, max_size=5))
 def test_nobody_can_inject_a_special_token(tokenizer, parts):
     template = "{{ bos_token }}{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}"

@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stretto.text.detokenize import LONGEST_WAIT, Detokenizer, StopTexts
@@ -11,6 +11,7 @@ from stretto.text.tokenizer import Tokenizer
 text_ids = st.text(max_size=20)
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_deltas_join_to_the_full_decode(tokenizer, data):
     random_ids = st.lists(st.integers(0, tokenizer.vocabulary - 1), max_size=30)
@@ -71,6 +72,7 @@ def sentencepiece():
     return Tokenizer(inner, TextConfig(begin="<s>", end="</s>", turn_ends=()))
 
 
+@settings(deadline=None)
 @given(text=st.text(st.sampled_from("ab é🎵東"), max_size=60))
 def test_byte_fallback_deltas_join_to_the_text(sentencepiece, text):
     ids = sentencepiece.encode(text)
@@ -95,6 +97,7 @@ def _stream(stops, pieces):
     return out + watch.finish(), False
 
 
+@settings(deadline=None)
 @given(
     stops=st.lists(st.text("ab", min_size=1, max_size=4), max_size=3).map(tuple),
     pieces=st.lists(st.text("abc", max_size=5), max_size=8),

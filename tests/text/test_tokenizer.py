@@ -2,7 +2,7 @@ import json
 
 import pytest
 import tokenizers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stretto.spec.errors import UserError
@@ -12,6 +12,7 @@ from stretto.text.tokenizer import Tokenizer
 pieces = st.one_of(st.text(), st.sampled_from(SPECIALS), st.sampled_from(["\r\n", "\t", "    ", "\0", "é", "e\u0301"]))
 
 
+@settings(deadline=None)
 @given(text=st.lists(pieces, max_size=8).map("".join))
 def test_every_text_comes_back_and_holds_no_special_token(tokenizer, text):
     ids = tokenizer.encode(text)
@@ -19,6 +20,7 @@ def test_every_text_comes_back_and_holds_no_special_token(tokenizer, text):
     assert not set(ids) & set(tokenizer.special.values())
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=64))
 def test_every_byte_string_comes_back(tokenizer, data):
     ids = [tokenizer.id(name) for name in map(_character, data)]
@@ -30,6 +32,7 @@ def _character(byte):
     return chr(byte) if byte in shown else chr(0x100 + sorted(set(range(256)) - set(shown)).index(byte))
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=40))
 def test_bytes_of_tokens_join_to_the_text(tokenizer, text):
     assert b"".join(map(tokenizer.bytes_of, tokenizer.encode(text))) == text.encode()
