@@ -18,17 +18,20 @@ def test_it_ends_in_time_and_leaves_the_threads_alone():
 
 
 def test_the_rate_is_that_of_a_product_timed_by_hand():
-    """Taken in turns, since others may use this machine: the best of both are alike."""
-    a = torch.full((1024, 1024), 0.5)
-    by_hand, measured = 0.0, 0.0
+    """On one thread and in turns, since others may use this machine: the best of both are alike."""
+    a = torch.full((512, 512), 0.5)
+    by_hand, measured, threads = 0.0, 0.0, torch.get_num_threads()
+    torch.set_num_threads(1)
     for _ in range(8):
-        start = time.perf_counter()
-        a @ a
-        by_hand = max(by_hand, 2 * 1024**3 / (time.perf_counter() - start))
-        measured = max(measured, measure_peak(torch.float32, seconds=0.1))
-        if 0.4 < measured / by_hand < 10:
-            return
-    raise AssertionError(f"measured {measured:.3g} FLOP/s, by hand {by_hand:.3g}")
+        for _ in range(20):
+            start = time.perf_counter()
+            a @ a
+            by_hand = max(by_hand, 2 * 512**3 / (time.perf_counter() - start))
+        measured = max(measured, measure_peak(torch.float32, seconds=0.2))
+        if 0.5 < measured / by_hand < 2:
+            break
+    torch.set_num_threads(threads)
+    assert 0.5 < measured / by_hand < 2
 
 
 @pytest.mark.gpu
