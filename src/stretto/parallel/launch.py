@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from stretto.spec.errors import StrettoError, UserError
 
 R = TypeVar("R")
+_TRANSPORTS = ("gloo", "NCCL", "c10d")
 
 
 class Interrupted(StrettoError):
@@ -103,8 +104,9 @@ def _rank(notes: str, function: Callable[..., R], args: tuple[Any, ...]) -> R:
         kind = type(error).__name__
         name.write_text(json.dumps({"kind": kind, "sentence": str(error), "exit_code": error.exit_code}))
         sys.exit(error.exit_code)
-    except Exception:
-        name.write_text(json.dumps({"kind": "crash", "sentence": traceback.format_exc(), "exit_code": 1}))
+    except Exception as error:
+        kind = "lost peer" if any(word in str(error) for word in _TRANSPORTS) else "crash"
+        name.write_text(json.dumps({"kind": kind, "sentence": traceback.format_exc(), "exit_code": 1}))
         sys.exit(1)
 
 
@@ -119,13 +121,13 @@ def _failure(notes: Path, error: Any) -> StrettoError:
         if note["kind"] == "UserError":
             return UserError(note["sentence"])
     for note in left:
-        if note["kind"] != "crash":
+        if note["kind"] not in ("crash", "lost peer"):
             return StrettoError(note["sentence"])
     if killed:
         rank, code = killed[0]
         return StrettoError(f"rank {rank} was killed by {signal.Signals(-code).name}.")
-    if left:
-        return StrettoError(f"rank {left[0]['rank']} failed:\n{left[0]['sentence']}")
+    for note in sorted(left, key=lambda note: note["kind"]):  # a crash comes before the peers that it lost
+        return StrettoError(f"rank {note['rank']} failed:\n{note['sentence']}")
     rank, first = next(iter(error.failures.items()))
     return StrettoError(f"rank {rank} ended with exit code {first.exitcode} and left no reason.")
 
