@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PROMPT = 'def read_config(path):\n    """Read a configuration file and return its options as a dictionary."""\n'
 ATTEMPTS = 16
+STOPS = ("\ndef ", "\nclass ", "\nif ", "\n@", "\n#", "\n\n\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Written:
 
     Attributes:
         text: the prompt and its completion.
-        attempt: how many completions were drawn until this one.
+        attempt: its number among the completions that were drawn, from 1.
         parses: whether Python can parse it.
     """
 
@@ -138,24 +139,18 @@ def compressed_bits_per_byte(held_out: Path) -> float:
 
 
 def complete_function(checkpoint: Path) -> Written:
-    """Let the model complete a function: the first of some completions that Python can parse."""
+    """Let the model complete a function in some ways at once; the first that Python can parse counts."""
     from stretto.engine.engine import Engine
     from stretto.spec.request import Sampling
 
-    engine = Engine.load(checkpoint)
-    last = ""
-    for seed in range(ATTEMPTS):
-        sampling = Sampling(
-            temperature=0.6,
-            top_p=0.95,
-            seed=seed,
-            max_tokens=160,
-            stop=("\ndef ", "\nclass ", "\nif ", "\n@", "\n\n\n"),
-        )
-        last = PROMPT + engine.complete(PROMPT, sampling)
-        if _parses(last):
-            return Written(last, seed + 1, True)
-    return Written(last, ATTEMPTS, False)
+    engine = Engine.load(checkpoint, max_batch=ATTEMPTS)
+    requests = [
+        engine.request(str(seed), PROMPT, Sampling(temperature=0.6, top_p=0.95, seed=seed, max_tokens=128, stop=STOPS))
+        for seed in range(ATTEMPTS)
+    ]
+    texts = {int(done.id): PROMPT + done.text for done in engine.completions(requests)}
+    good = next((seed for seed in sorted(texts) if _parses(texts[seed])), None)
+    return Written(texts[good or 0], ATTEMPTS if good is None else good + 1, good is not None)
 
 
 def _parses(text: str) -> bool:
@@ -180,7 +175,9 @@ def _say(
     ]
     out.print()
     show.table(out, ("", ""), rows)
-    how = f"the first of {written.attempt} that parses" if written.parses else "none of the attempts parses"
+    how = (
+        f"attempt {written.attempt}, the first that parses" if written.parses else f"none of {ATTEMPTS} attempts parses"
+    )
     out.print(f"\nA function, completed by the model ({how}):\n", markup=False)
     out.print(written.text, markup=False)
     out.print(
