@@ -45,3 +45,16 @@ def test_equal_to_what_torch_optimizers_keep():
     optimizer.step()
     kept = sum(t.nbytes for state in optimizer.state.values() for t in state.values() if t.dim())
     assert kept == training_bytes(SHAPE, "float32", AdamW()).optimizer_bytes
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64", "bfloat16"])
+def test_equal_to_what_a_run_holds(precision):
+    torch = pytest.importorskip("torch")
+    from stretto.train.stages import build_stages
+
+    stages = build_stages(SHAPE, 2, precision, torch.device("cpu"), seed=0)
+    state = training_bytes(SHAPE, precision, AdamW())
+    assert sum(stage.flat_weights.nbytes for stage in stages) == state.weights_bytes
+    assert sum(stage.flat_grads.nbytes for stage in stages) == state.gradients_bytes
+    copies = sum(p.nbytes for stage in stages for p in stage.part.parameters() if stage.copies)
+    assert copies == state.pass_weights_bytes

@@ -1,6 +1,7 @@
 """Bytes that a model's state takes on one device: weights, gradients, optimizer state, keys and values.
 
-Activations are not here: they depend on the program. The optimizer's step counters (a few bytes) are left out.
+Activations are not here: they depend on the program. Left out are the optimizer's step counters (a few bytes), and
+the gradients of one stage in the passes' precision, which exist from its backward pass until they are added up.
 """
 
 from __future__ import annotations
