@@ -1,7 +1,7 @@
 """Print the test folders of the rooms that differ from the last commit, for `make check`.
 
-All tests are printed where nothing differs, where something differs that every room depends on, or where more rooms
-differ than not. The rules on the whole source always run.
+Where nothing differs, the last commit's own changes count. All tests are printed where something differs that every
+room depends on, or where many rooms differ. The rules on the whole source always run.
 """
 
 from __future__ import annotations
@@ -17,18 +17,22 @@ MANY_ROOMS = 6
 
 def main() -> int:
     """Print the folders, separated by spaces."""
-    changed = changed_files()
+    changed = changed_files("HEAD") or changed_files("HEAD~1")
     folders = {folder for name in changed for folder in tests_of(name)}
-    if not changed or EVERYWHERE & set(changed) or len(folders) > MANY_ROOMS:
+    if EVERYWHERE & set(changed) or len(folders) > MANY_ROOMS:
         print("tests")
     else:
         print(" ".join(sorted(folders | {"tests/rules"})))
     return 0
 
 
-def changed_files() -> list[str]:
-    """Files that differ from the last commit, new and removed ones included."""
-    commands = (["git", "diff", "--name-only", "HEAD"], ["git", "ls-files", "--others", "--exclude-standard"])
+def changed_files(since: str) -> list[str]:
+    """Files that differ from a commit, new and removed ones included; none where there is no such commit."""
+    if subprocess.run(
+        ["git", "rev-parse", "-q", "--verify", since], cwd=ROOT, capture_output=True, check=False
+    ).returncode:
+        return []
+    commands = (["git", "diff", "--name-only", since], ["git", "ls-files", "--others", "--exclude-standard"])
     said = (subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True) for command in commands)
     return [name for done in said for name in done.stdout.splitlines()]
 

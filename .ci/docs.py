@@ -1,7 +1,7 @@
 """Run the code blocks of the documentation, so that it stays true.
 
 A block runs if its info string ends in ``run``: ```` ```bash run ```` or ```` ```python run ````. The blocks of a page
-run in order in one empty folder, with this environment's commands first on the path. A page is README.md or one of
+run in order in one folder that is empty but for the examples, with this environment's commands first on the path. A page is README.md or one of
 docs/*.md; arguments name other pages. The first block that fails is shown with what it printed, and ends the run.
 """
 
@@ -57,6 +57,8 @@ def blocks(page: Path) -> Iterator[Block]:
 
 def passes(block: Block, folder: Path) -> bool:
     """Run a block in `folder`, say how long it took, and show what it printed if it fails."""
+    if not (folder / "examples").exists():
+        (folder / "examples").symlink_to(ROOT / "examples")
     where = f"{block.page.relative_to(ROOT) if block.page.is_relative_to(ROOT) else block.page}:{block.line}"
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     start = time.monotonic()

@@ -25,7 +25,6 @@ _HOMES = {
     "Task": "stretto.train.task",
     "launch": "stretto.parallel.launch",
     "read_run": "stretto.spec.run.config",
-
 }
 
 

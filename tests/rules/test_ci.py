@@ -75,13 +75,14 @@ def test_a_file_leads_to_its_rooms_tests(name, folders):
     [
         (["src/stretto/spec/shape.py", "README.md"], "tests/rules tests/spec"),
         (["README.md"], "tests/rules"),
-        ([], "tests"),
+        ([], "tests/rules tests/train"),
         (["pyproject.toml"], "tests"),
         ([f"src/stretto/{room}/a.py" for room in ("spec", "count", "cli", "text", "data", "ops", "models")], "tests"),
     ],
 )
 def test_what_changed_decides_what_is_tested(monkeypatch, capsys, changed, said):
     changes = tool("changed")
-    monkeypatch.setattr(changes, "changed_files", lambda: changed)
+    last_commit = ["src/stretto/train/step.py"]
+    monkeypatch.setattr(changes, "changed_files", lambda since: changed if since == "HEAD" else last_commit)
     assert changes.main() == 0
     assert capsys.readouterr().out == f"{said}\n"

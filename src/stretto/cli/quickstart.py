@@ -11,7 +11,7 @@ import ast
 import lzma
 from dataclasses import asdict, dataclass
 from importlib.resources import as_file, files
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from stretto.train.evaluation import Evaluation
     from stretto.train.loop import Outcome
 
-PROMPT = 'def read_config(path):\n    """Read a configuration file and return its options as a dictionary."""\n'
-ATTEMPTS = 16
-STOPS = ("\ndef ", "\nclass ", "\nif ", "\n@", "\n#", "\n\n\n")
+PROMPT = 'def read_config(path):\n    """Read a configuration file and return its options as a dictionary."""\n    '
+ATTEMPTS = 32
+STOPS = ("\ndef ", "\nclass ", "\n\n\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def compressed_bits_per_byte(held_out: Path) -> float:
 
 
 def complete_function(checkpoint: Path) -> Written:
-    """Let the model complete a function in some ways at once; the first that Python can parse counts."""
+    """Let the model complete a function in some ways at once; the longest that Python can parse counts."""
     from stretto.engine.engine import Engine
     from stretto.spec.request import Sampling
 
@@ -148,17 +148,27 @@ def complete_function(checkpoint: Path) -> Written:
         engine.request(str(seed), PROMPT, Sampling(temperature=0.6, top_p=0.95, seed=seed, max_tokens=128, stop=STOPS))
         for seed in range(ATTEMPTS)
     ]
-    texts = {int(done.id): PROMPT + done.text for done in engine.completions(requests)}
-    good = next((seed for seed in sorted(texts) if _parses(texts[seed])), None)
-    return Written(texts[good or 0], ATTEMPTS if good is None else good + 1, good is not None)
+    texts = {int(done.id): _function(PROMPT + done.text) for done in engine.completions(requests)}
+    best = max(sorted(texts), key=lambda seed: _statements(texts[seed]))
+    return Written(texts[best], best + 1, _statements(texts[best]) > 0)
 
 
-def _parses(text: str) -> bool:
+def _function(text: str) -> str:
+    """The text up to the first line that no longer belongs to the function."""
+    first, *rest = text.split("\n")
+    body = takewhile(lambda line: not line.strip() or line.startswith(" "), rest)
+    return "\n".join((first, *body)).rstrip()
+
+
+def _statements(text: str) -> int:
+    """Statements of a function besides its docstring; 0 if Python cannot parse the text as one function."""
     try:
-        ast.parse(text)
+        tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return False
-    return text.rstrip() != PROMPT.rstrip()
+        return 0
+    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef):
+        return 0
+    return sum(isinstance(node, ast.stmt) for node in ast.walk(tree)) - 2
 
 
 def _say(
@@ -175,10 +185,8 @@ def _say(
     ]
     out.print()
     show.table(out, ("", ""), rows)
-    how = (
-        f"attempt {written.attempt}, the first that parses" if written.parses else f"none of {ATTEMPTS} attempts parses"
-    )
-    out.print(f"\nA function, completed by the model ({how}):\n", markup=False)
+    how = "the longest that parses" if written.parses else "none of them parses"
+    out.print(f"\nA function, completed by the model ({how}, of {ATTEMPTS} attempts):\n", markup=False)
     out.print(written.text, markup=False)
     out.print(
         "\nWhat to run next:\n"

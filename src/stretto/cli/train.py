@@ -26,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="latest|PATH",
         help="go on from the run's latest checkpoint, or from the one at PATH",
     )
-    parser.add_argument("--profile", action="store_true", help="record the spans of three steps into trace.json")
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="record the spans of three steps into trace.json, and perfetto.json for ui.perfetto.dev",
+    )
     add_run_arguments(parser)
 
 
@@ -43,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     if place is not None and place.rank != 0:
         return 0
     curve = draw_curve(outcome.folder)
+    if arguments.profile:
+        _write_perfetto(outcome.folder)
     show.emit(arguments, summary(outcome, curve), lambda out: _say(out, outcome, curve))
     return 0
 
@@ -55,6 +61,15 @@ def draw_curve(folder: Path) -> Path:
     path = folder / "loss.png"
     write_loss_curve(folder / METRICS_FILE, path)
     return path
+
+
+def _write_perfetto(folder: Path) -> None:
+    from stretto.report.perfetto import write_perfetto
+    from stretto.spec.trace import Trace
+    from stretto.spec.value import load_json
+    from stretto.train.run_folder import TRACE_FILE
+
+    write_perfetto(load_json(Trace, folder / TRACE_FILE, "a trace"), folder / "perfetto.json")
 
 
 def summary(outcome: Outcome, curve: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from stretto.train.step import Refused, StepResult
 
 WINDOW = 32
 _FEWEST = 8
+_LEAP_NATS = 0.5
 
 
 class Guard:
@@ -26,10 +27,11 @@ class Guard:
         """Accept a step, or refuse it.
 
         Raises:
-            Refused: the loss is more than `spike` times the mean of the recent ones (at least 8 of them).
+            Refused: the loss is more than `spike` times the mean of the recent ones (at least 8 of them), and by more
+                than half a nat: small losses leap without meaning anything.
         """
         if len(self.recent) >= _FEWEST:
             mean = sum(self.recent) / len(self.recent)
-            if result.loss > self._spike * mean:
+            if result.loss > max(self._spike * mean, mean + _LEAP_NATS):
                 raise Refused(f"the loss is {result.loss:.4g}, {result.loss / mean:.1f} times the recent {mean:.4g}")
         self.recent.append(result.loss)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from stretto.checkpoint.folders import latest
 from stretto.count.flops import Rates
@@ -99,16 +100,16 @@ class Loop:
     tokenizer_files: Mapping[str, bytes]
     saved: tuple[int, Path] | None = None
     _pace: _Pace = field(default_factory=_Pace)
+    _began_s: float = 0.0
     _measured: tuple[int, dict[str, float]] = (-1, {})
 
     def run(self) -> Outcome:
         """Take steps until the run is over."""
-        train, first = self.config.train, self.progress.step
-        program = sequential(self.world.ranks, train.stages, self.config.microbatches)
-        before_s, start_s, result = self.progress.elapsed_s, time.perf_counter(), None
+        program = sequential(self.world.ranks, self.config.train.stages, self.config.microbatches)
+        first, result = self.progress.step, None
+        self._began_s = time.perf_counter() - self.progress.elapsed_s
         while True:
-            signals, clocks = self.world.exchange([self.stop.signal, time.perf_counter() - start_s]).unbind(1)
-            self.progress = self.progress.model_copy(update={"elapsed_s": before_s + float(clocks[0])})
+            signals = self._agree()
             if signals.any():
                 self._interrupt(int(signals.max()))
             if self._share() >= 1.0:
@@ -117,6 +118,15 @@ class Loop:
             result = self._take(program)
             self._now_and_then()
         return self._finish(result)
+
+    def _agree(self) -> Tensor:
+        """Take over rank 0's clock, and return the signals that the ranks were sent."""
+        signals, clocks = self.world.exchange([self.stop.signal, self._now_s()]).unbind(1)
+        self.progress = self.progress.model_copy(update={"elapsed_s": float(clocks[0])})
+        return signals
+
+    def _now_s(self) -> float:
+        return time.perf_counter() - self._began_s
 
     def _share(self) -> float:
         """How much of the run is done, by steps and, where it is limited, by the clock."""
@@ -158,7 +168,7 @@ class Loop:
         return 3.0 * (forward + self.cost.per_pair * result.attended_pairs)
 
     def _report(self, result: StepResult, factor: float) -> None:
-        pace, progress, share = self._pace, self.progress, self._share()
+        pace, progress, share, now_s = self._pace, self.progress, self._share(), self._now_s()
         self._pace = _Pace()
         event = Stepped(
             step=progress.step,
@@ -167,10 +177,10 @@ class Loop:
             lr_factor=factor,
             grad_norm=result.grad_norm,
             tokens=progress.tokens,
-            elapsed_s=progress.elapsed_s,
+            elapsed_s=now_s,
             tokens_per_s=pace.tokens / pace.seconds,
             peak_share=pace.flops / pace.seconds / self.peak_flops,
-            left_s=progress.elapsed_s * (1 - share) / share if share else float("inf"),
+            left_s=now_s * (1 - share) / share if share else float("inf"),
         )
         self.watch(event)
         if self.log is not None:
@@ -199,7 +209,7 @@ class Loop:
         self.watch(Validated(self.progress.step, measures))
         if self.log is not None:
             named = {f"validation_{name}": value for name, value in measures.items()}
-            kept = {"step": self.progress.step, "tokens": self.progress.tokens, "elapsed_s": self.progress.elapsed_s}
+            kept = {"step": self.progress.step, "tokens": self.progress.tokens, "elapsed_s": round(self._now_s(), 3)}
             self.log.write(kept | named)
 
     def _save(self) -> Path:

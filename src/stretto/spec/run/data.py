@@ -25,7 +25,7 @@ class Data(Value):
     """The data sets; one or a mixture."""
     tokens: int = Field(default=1024, ge=2)
     """Positions of one row, which is also the longest document the model sees."""
-    window_rows: int = Field(default=64, ge=1)
+    window_rows: int = Field(default=1024, ge=1)
     """Rows over which documents are packed together."""
     seed: int = Field(default=0, ge=0)
     """Order of documents and rows."""

@@ -33,7 +33,7 @@ class Train(Value):
     stages: int = Field(default=2, ge=1)
     """Pieces that the model is cut into; a piece's gradients are reduced while earlier pieces run backward."""
     spike: float = Field(default=3.0, gt=1)
-    """Stop when a step's loss is this many times the mean of recent steps, or is no number."""
+    """Stop when a step's loss is this many times the mean of recent steps (and half a nat above), or is no number."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to run; auto takes the GPU where there is one."""
     threads: int | None = Field(default=None, ge=1)

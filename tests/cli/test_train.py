@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +15,34 @@ import stretto
 from stretto.checkpoint.folders import complete
 from stretto.checkpoint.verifying import verify
 from stretto.cli.main import main
-
-from .conftest import run_file
+from stretto.spec.run.config import RunConfig
 
 STRETTO = [sys.executable, "-m", "stretto"]
+
+
+def run_file(config: RunConfig, path: Path) -> Path:
+    """Write a configuration as a run file."""
+    lines = [f'folder = "{config.folder}"']
+    for name, table in config.model_dump(mode="json", exclude_none=True).items():
+        if isinstance(table, dict):
+            lines += [f"[{name}]", *_fields(table)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _fields(table):
+    for key, value in table.items():
+        yield f"{key} = {_toml(value)}"
+
+
+def _toml(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ", ".join(_fields(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _run(*words):
