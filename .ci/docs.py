@@ -1,8 +1,9 @@
 """Run the code blocks of the documentation, so that it stays true.
 
 A block runs if its info string ends in ``run``: ```` ```bash run ```` or ```` ```python run ````. The blocks of a page
-run in order in one folder that is empty but for the examples, with this environment's commands first on the path. A page is README.md or one of
-docs/*.md; arguments name other pages. The first block that fails is shown with what it printed, and ends the run.
+run in order in one folder that is empty but for the examples, with this environment's commands first on the path. A
+page is README.md or one of docs/*.md; arguments name other pages. The first block that fails is shown with what it
+printed, and ends the run.
 """
 
 from __future__ import annotations
