@@ -13,6 +13,7 @@ from typing import Any
 from stretto.train.events import Event, Saved, Started, Stepped, Validated
 
 _LINE_EVERY_S = 10.0
+_SMOOTHING = 0.1
 
 
 class Display:
@@ -23,6 +24,7 @@ class Display:
         self._bar: Any = None
         self._task: Any = None
         self._said_s = -math.inf
+        self._rates: tuple[float, float] | None = None
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -62,9 +64,10 @@ class Display:
         self._bar.start()
 
     def _step(self, event: Stepped) -> None:
+        tokens_per_s, peak_share = self._smoothed(event)
         text = (
-            f"step {event.step:,}  loss {event.loss:.3f}  {event.tokens_per_s:,.0f} tokens/s  "
-            f"{event.peak_share:.0%} of peak  {_clock(event.left_s)} left"
+            f"step {event.step:,}  loss {event.loss:.3f}  {tokens_per_s:,.0f} tokens/s  "
+            f"{peak_share:.0%} of peak  {_clock(event.left_s)} left"
         )
         if self._bar is not None:
             self._bar.update(self._task, completed=min(event.progress, 1.0), description=text)
@@ -74,6 +77,13 @@ class Display:
         elif time.monotonic() - self._said_s >= _LINE_EVERY_S or event.progress >= 1.0:
             self._said_s = time.monotonic()
             self._line(f"{event.progress:4.0%}  {text}")
+
+    def _smoothed(self, event: Stepped) -> tuple[float, float]:
+        """Tokens/s and share of peak, each moving a tenth of the way to the step's own: single steps jump about."""
+        new = event.tokens_per_s, event.peak_share
+        old = self._rates or new
+        self._rates = old[0] + _SMOOTHING * (new[0] - old[0]), old[1] + _SMOOTHING * (new[1] - old[1])
+        return self._rates
 
     def _line(self, text: str) -> None:
         if self._bar is not None:
