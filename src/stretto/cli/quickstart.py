@@ -179,7 +179,7 @@ def _say(
         ("trained", f"{outcome.step:,} steps, {outcome.tokens:,} tokens in {outcome.elapsed_s:.0f} s"),
         ("held-out bits per byte", f"{found.bits_per_byte:.4f}"),
         ("lzma -9e of the same files", f"{packed:.4f}"),
-        ("below lzma", f"{below:.1%}"),
+        ("below lzma" if below >= 0 else "above lzma", f"{abs(below):.1%}"),
         ("checkpoint", outcome.checkpoint),
         ("loss curve", curve),
     ]
