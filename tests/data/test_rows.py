@@ -122,3 +122,7 @@ def test_the_standard_library_packs_at_2048(tmp_path):
     found = packing(SourceRows(Dataset.open(tmp_path / "out" / "train"), 2048, 64, (0, 0)))
     assert found.efficiency >= 0.98
     assert found.further_cuts < 0.5 * found.pieces
+
+
+def test_rows_name_the_tokenizer_that_made_them(write, tokenizer):
+    assert Rows(data(write([9]))).tokenizer == tokenizer.digest

@@ -31,6 +31,7 @@ class Rows:
         tokens: positions of a row.
         sources: the rows of every source.
         vocabulary: ids are below this.
+        tokenizer: digest of the tokenizer that every source was built with.
     """
 
     def __init__(self, config: Data) -> None:
@@ -42,6 +43,7 @@ class Rows:
             for number, dataset in enumerate(datasets)
         ]
         self.vocabulary = datasets[0].index.vocabulary
+        self.tokenizer = datasets[0].index.tokenizer
         self._mixture = Mixture([source.weight for source in config.sources], config.seed)
 
     @property
