@@ -88,13 +88,13 @@ def test_lists_and_none(config):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--train.steps", "-1"), "train.steps is '-1'; expected at least 1."),
+        (("--train.steps", "-1"), "train.steps is -1; expected at least 1."),
         (("--train.steps", "many"), "train.steps is 'many'; expected an integer."),
         (("--optimizer.kind", "adam"), "optimizer.kind is 'adam'; expected one of adamw, muon."),
         (("--optimizer.momentum", "0.9"), "optimizer.momentum is not a known field"),
         (("--train.step", "3"), "--train.step is not a flag of stretto train (did you mean --train.steps?)."),
         (("--train.rows", "7"), "expected a divisor of the 7 rows"),
-        (("--train.spike", "inf"), "train.spike is 'inf'; expected a finite number."),
+        (("--train.spike", "inf"), "train.spike is inf; expected a finite number."),
     ],
 )
 def test_a_wrong_value_is_one_sentence(config, words, says):

@@ -112,7 +112,7 @@ def test_a_file_that_was_interrupted_goes_on(run_folder, tmp_path, capsys):
         (("--input", "f"), "--input and --output go together"),
         (("--prompt", "x", "--output", "g"), "--input and --output go together"),
         (("--prompt", "x", "--resume"), "--resume goes on with an --output"),
-        (("--prompt", "x", "--temperature", "-1"), "temperature is '-1'; expected at least 0"),
+        (("--prompt", "x", "--temperature", "-1"), "temperature is -1.0; expected at least 0"),
         (("--prompt", "x", "--top-k", "1.5"), "top_k is '1.5'; expected an integer"),
         (("--prompt", "x", "--max-batch", "0"), "max_batch is 0; expected an integer of at least 1"),
         (("--prompt", "x", "--precision", "float3"), "precision is 'float3'; expected one of bfloat16, float32"),

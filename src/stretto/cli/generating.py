@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stretto.cli.arguments import flags
 from stretto.spec.errors import bad_value
 from stretto.spec.request import Sampling
-from stretto.spec.value import load
+from stretto.spec.value import from_text, load
 
 if TYPE_CHECKING:
     from stretto.engine.engine import Engine
@@ -49,7 +49,8 @@ def sampling_of(arguments: argparse.Namespace) -> Sampling:
         UserError: one has a wrong value.
     """
     given = {name: value for name, value in vars(arguments).items() if name in Sampling.model_fields}
-    return load(Sampling, given, "")
+    read = {n: from_text(Sampling, n, value) if isinstance(value, str) else value for n, value in given.items()}
+    return load(Sampling, read, "")
 
 
 def load_engine(arguments: argparse.Namespace, max_batch: int) -> Engine:

@@ -19,7 +19,7 @@ from stretto.count.flops import CONVENTION, decode_flops, training_flops
 from stretto.count.parameters import count_parameters
 from stretto.models.registry import FAMILIES
 from stretto.spec.errors import UserError
-from stretto.spec.run.config import RunConfig, read_run
+from stretto.spec.run.config import RunConfig, lay_over, read_run
 from stretto.spec.run.optimizer import AdamW, Muon
 from stretto.spec.shape import ModelShape
 from stretto.spec.value import load
@@ -114,12 +114,7 @@ def _from_sizes(overrides: Mapping[str, str], vocabulary: int | None) -> Subject
         raise UserError("--vocabulary is missing; sizes without a run file need it.")
     # The fields that a run must have, and that no count looks at.
     tables: dict[str, Any] = {"folder": ".", "data": {"sources": [{"path": "."}]}}
-    for field, text in overrides.items():
-        *path, name = field.split(".")
-        inner = tables
-        for part in path:
-            inner = inner.setdefault(part, {})
-        inner[name] = text
+    lay_over(tables, overrides)
     return _from_run("flags", load(RunConfig, tables, ""), vocabulary)
 
 

@@ -1,19 +1,21 @@
 """How values cross a border: frozen, checked, versioned, read from and written to JSON.
 
 `Value` is the parent of every value that a person or a file can write (shapes, layouts, run files, manifests):
-unknown keys are refused and nothing can be changed after construction. `load` turns what pydantic says about a
+unknown keys are refused, nothing is taken for another type (an integer stands for a number, a list for a tuple, text
+for a path), and nothing can be changed after construction. `load` turns what pydantic says about a
 bad one into one sentence. A value that is written to disk carries `format`, such as ``stretto.manifest/1``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, ValidationInfo, model_validator
 
 from stretto.spec.errors import UserError, bad_value, nearest
 
@@ -29,6 +31,7 @@ _PLAIN = {
     "bool_type": "true or false",
     "string_type": "text",
     "path_type": "a path",
+    "is_instance_of": "a path",
     "tuple_type": "a list",
     "list_type": "a list",
     "model_type": "a table",
@@ -38,11 +41,28 @@ _PLAIN = {
 
 
 class Value(BaseModel):
-    """A frozen, self-checking value; unknown fields are refused."""
+    """A frozen, self-checking value; unknown fields and other types are refused."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False, validate_default=True
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        validate_default=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_files_write_it(cls, table: Any, info: ValidationInfo) -> Any:
+        """Lists become tuples and text becomes a path, which strict checks would refuse."""
+        if not isinstance(table, dict):
+            return table
+        given = {name: _tuples(value) for name, value in cast("dict[str, Any]", table).items()}
+        for name, value in given.items():
+            if isinstance(value, str) and info.mode == "python" and _takes_path(cls, name):
+                given[name] = Path(value)
+        return given
 
 
 def load(kind: type[V], data: object, where: str) -> V:
@@ -60,6 +80,24 @@ def load(kind: type[V], data: object, where: str) -> V:
         return kind.model_validate(data)
     except ValidationError as error:
         raise _sentence(kind, error, where) from None
+
+
+def from_text(kind: type[Value], field: str, text: str) -> Any:
+    """What the text of a flag means to a dotted field of `kind`: a number, true or false, or else the text itself.
+
+    Every kind of table on the way is asked. Text that the field cannot take stays text, for `load` to refuse.
+    """
+    *path, name = field.split(".")
+    inside = [kind]
+    for part in path:
+        fields = [model.model_fields[part] for model in inside if part in model.model_fields]
+        inside = [model for found in fields for model in _models(found.annotation)]
+    for model in inside:
+        if name in model.model_fields:
+            with contextlib.suppress(ValidationError):
+                found = TypeAdapter[Any](cast("Any", model.model_fields[name].annotation)).validate_strings(text)
+                return found if isinstance(found, bool | int | float) else text
+    return text
 
 
 def load_json(kind: type[V], path: Path, what: str) -> V:
@@ -99,10 +137,23 @@ def digest(value: Value) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, cast("list[Any]", value))) if isinstance(value, list) else value
+
+
+def _as_written(value: Any) -> Any:
+    return [_as_written(v) for v in cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value
+
+
+def _takes_path(kind: type[Value], name: str) -> bool:
+    field = kind.model_fields.get(name)
+    return field is not None and Path in (field.annotation, *get_args(field.annotation))
+
+
 def _sentence(kind: type[Value], error: ValidationError, where: str) -> UserError:
     first = error.errors()[0]
     path, inside = _walk(kind, [str(part) for part in first["loc"]])
-    field, value, why = ".".join(path), first["input"], first["type"]
+    field, value, why = ".".join(path), _as_written(first["input"]), first["type"]
     prefix = f"{where}: " if where else ""
     if why == "extra_forbidden":
         choices = sorted({name for model in inside for name in model.model_fields})
@@ -118,6 +169,10 @@ def _sentence(kind: type[Value], error: ValidationError, where: str) -> UserErro
         tags = str(first.get("ctx", {}).get("expected_tags", "")).replace("'", "")
         tag = cast("Mapping[str, object]", value).get("kind") if isinstance(value, Mapping) else cast("object", value)
         return UserError(prefix + str(bad_value(f"{field}.kind", tag, f"one of {tags}")))
+    if why == "too_short":
+        return UserError(
+            prefix + str(bad_value(field, value, f"at least {first.get('ctx', {})['min_length']} of them"))
+        )
     expected = _PLAIN.get(why) or first["msg"].removeprefix("Input should be ").replace(
         "greater than or equal to", "at least"
     )

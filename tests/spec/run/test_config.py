@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from stretto.spec.errors import UserError
@@ -57,7 +59,17 @@ def test_microbatches(read):
         ("train.microbatch_rows = 3\n", "train.microbatch_rows is 3; expected a divisor of the 16 rows"),
         ("model.heads = 3\nmodel.kv_heads = 2\n", "kv_heads is 2; expected a divisor of heads, 3."),
         ("trian.rows = 7\n", "trian is not a known field (did you mean 'train'?)"),
-        ("data.tokens = true\n", "data.tokens is True; expected"),
+        ("data.tokens = true\n", "data.tokens is True; expected an integer."),
+        ("train.steps = true\n", "train.steps is True; expected an integer."),
+        ("optimizer.lr = true\n", "optimizer.lr is True; expected a number."),
+        ('train.rows = "20"\n', "train.rows is '20'; expected an integer."),
+        ("train.rows = 4.0\n", "train.rows is 4.0; expected an integer."),
+        (
+            'train.activation_checkpointing = "yes"\n',
+            "train.activation_checkpointing is 'yes'; expected true or false.",
+        ),
+        ("validation.path = 3\n", "validation.path is 3; expected a path."),
+        ("validation.path = 1979-05-27\n", "expected a path."),
         ("[train\n", "is not valid TOML"),
         ("train = 3\n", "train is 3; expected a table."),
         ('optimizer = "muon"\n', "optimizer"),
@@ -68,6 +80,49 @@ def test_a_wrong_file_is_one_sentence(read, text, says):
         read(text)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_an_integer_stands_for_a_number(read):
+    assert read("optimizer.lr = 1\noptimizer.betas = [0, 0.5]\n").optimizer == AdamW(lr=1.0, betas=(0.0, 0.5))
+
+
+def test_the_text_of_flags_becomes_what_its_field_takes(read):
+    config = read(
+        "",
+        train__steps="20",
+        train__activation_checkpointing="true",
+        train__clip_norm="none",
+        optimizer__kind="muon",
+        optimizer__adamw__lr="1e-3",
+        optimizer__momentum="0.5",
+        folder="20",
+        validation__path="true",
+        data__sources='[{path = "7"}]',
+    )
+    assert (config.train.steps, config.train.activation_checkpointing, config.train.clip_norm) == (20, True, None)
+    assert (config.optimizer.adamw.lr, config.optimizer.momentum) == (1e-3, 0.5)
+    assert (config.folder, config.validation.path, config.data.sources[0].path) == (Path("20"), Path("true"), Path("7"))
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "says"),
+    [
+        ("train__steps", "true", "train.steps is 'true'; expected an integer."),
+        ("train__steps", "0", "train.steps is 0; expected at least 1."),
+        ("optimizer__lr", "nan", "optimizer.lr is nan; expected a finite number."),
+        ("train__nothing", "1", "train.nothing is not a known field"),
+        ("train__activation_checkpointing", "3", "train.activation_checkpointing is '3'; expected true or false."),
+    ],
+)
+def test_a_wrong_flag_is_one_sentence(read, flag, text, says):
+    with pytest.raises(UserError) as error:
+        read("", **{flag: text})
+    assert says in str(error.value)
+
+
+def test_a_path_may_be_text(tmp_path):
+    (tmp_path / "run.toml").write_text(SMALL)
+    assert read_run(str(tmp_path / "run.toml")) == read_run(tmp_path / "run.toml")
 
 
 def test_missing_and_unreadable_files(tmp_path):

@@ -19,7 +19,7 @@ from stretto.spec.run.data import Data
 from stretto.spec.run.model import LlamaModel
 from stretto.spec.run.optimizer import WSD, AdamW, LrSchedule, Optimizer
 from stretto.spec.run.train import Checkpoint, Metrics, Train, Validation
-from stretto.spec.value import Value, load
+from stretto.spec.value import Value, from_text, load
 
 
 class RunConfig(Value):
@@ -61,21 +61,34 @@ class RunConfig(Value):
         return self.train.rows // self.layout.data // self.train.microbatch_rows
 
 
-def read_run(path: Path, overrides: Mapping[str, str] | None = None) -> RunConfig:
+def read_run(path: Path | str, overrides: Mapping[str, str] | None = None) -> RunConfig:
     """Read a run file and lay flags over it.
 
     Args:
         path: a TOML file.
-        overrides: dotted fields and their text, such as ``{"train.steps": "20"}``; a value that reads as a TOML
-            list or table is taken as one, and ``none`` clears an optional field.
+        overrides: dotted fields and their text, as `lay_over` takes them.
 
     Raises:
         UserError: the file cannot be read, or a field is unknown or wrong.
     """
-    table = _with_kinds(read_toml(path))
-    for field, text in (overrides or {}).items():
-        _lay_over(table, field.split("."), text)
+    table = _with_kinds(read_toml(Path(path)))
+    lay_over(table, overrides or {})
     return load(RunConfig, table, str(path))
+
+
+def lay_over(table: dict[str, Any], overrides: Mapping[str, str]) -> None:
+    """Lay flags over the tables of a run, in place.
+
+    Args:
+        table: the run's tables, as TOML has them.
+        overrides: dotted fields and their text, such as ``{"train.steps": "20"}``. Text becomes what its field takes;
+            a value that reads as a TOML list or table is taken as one, and ``none`` clears an optional field.
+
+    Raises:
+        UserError: a field lies inside something that is no table.
+    """
+    for field, text in overrides.items():
+        _set(table, field.split("."), _parsed(field, text))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -104,18 +117,18 @@ def _with_kinds(table: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _lay_over(table: dict[str, Any], path: list[str], text: str) -> None:
+def _set(table: dict[str, Any], path: list[str], value: Any) -> None:
     for part in path[:-1]:
         inner = table.setdefault(part, {})
         if not isinstance(inner, dict):
             raise UserError(f"{'.'.join(path)} cannot be set: {part} is no table.")
         table = cast("dict[str, Any]", inner)
-    if path[-1] == "kind" and table.get("kind") != text:
+    if path[-1] == "kind" and table.get("kind") != value:
         table.clear()
-    table[path[-1]] = _parsed(text)
+    table[path[-1]] = value
 
 
-def _parsed(text: str) -> Any:
+def _parsed(field: str, text: str) -> Any:
     if text.lower() == "none":
         return None
     if text[:1] in "[{":
@@ -123,4 +136,4 @@ def _parsed(text: str) -> Any:
             return tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             return text
-    return text
+    return from_text(RunConfig, field, text)
