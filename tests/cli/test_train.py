@@ -167,7 +167,7 @@ def test_under_torchrun(two_ranks):
     ("flags", "sentence"),
     [
         (["--train.stepz", "3"], "train.steps"),
-        (["--train.steps", "-3"], "train.steps is '-3'"),
+        (["--train.steps", "-3"], "train.steps is -3"),
         (["--train.steps", "many"], "train.steps is 'many'; expected an integer"),
         (["--layout.data", "3"], "train.rows is 4"),
         (["--layout.tensor", "2"], "layout.tensor is 2"),
