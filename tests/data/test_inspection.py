@@ -1,6 +1,8 @@
 from stretto.data import inspection
 from stretto.data.inspection import Bin, histogram, inspect, packing
-from stretto.data.rows import SourceRows
+from stretto.data.rows import Rows, SourceRows
+
+from .conftest import data
 
 
 def test_what_a_data_set_holds(write):
@@ -34,3 +36,10 @@ def test_a_long_epoch_is_sampled(write, monkeypatch):
     monkeypatch.setattr(inspection, "PACKED_ROWS", 4)
     found = packing(SourceRows(write([30] * 10), 10, 2, (0, 0)))
     assert (found.rows, found.efficiency, found.further_cuts >= 0) == (4, 1.0, True)
+
+
+def test_a_data_set_packs_as_in_a_run_that_says_nothing(write):
+    dataset = write([70, 50, 90] * 100)
+    assert inspect(dataset, 64).packing == packing(Rows(data(dataset, tokens=64)).sources[0])
+    assert inspect(dataset, 64).packing != inspect(dataset, 64, window_rows=64).packing
+    assert inspect(dataset).packing == packing(Rows(data(dataset)).sources[0])

@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stretto.cli.show import emit, progress, table
 from stretto.spec.errors import UserError, bad_value
+from stretto.spec.run.data import Data
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
     from stretto.data.build import BuildProgress
     from stretto.data.dataset import Dataset
     from stretto.data.inspection import Inspection
-    from stretto.spec.run.data import Data
 
 _VOCABULARY = 4096
-_TOKENS = 1024
+_TOKENS: Final[int] = Data.model_fields["tokens"].default
 _BAR = 40
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from stretto.data.dataset import Dataset
 from stretto.data.rows import SourceRows
+from stretto.spec.run.data import Data
 
 PACKED_ROWS = 2**16
 """Rows of an epoch that `packing` looks at, at most."""
@@ -75,8 +77,16 @@ class Inspection:
     skipped: dict[str, int]
 
 
-def inspect(dataset: Dataset, tokens: int, window_rows: int = 64, seed: int = 0) -> Inspection:
-    """Describe a data set; `tokens`, `window_rows` and `seed` are those of the rows that it is packed into."""
+_TOKENS: Final[int] = Data.model_fields["tokens"].default
+_WINDOW_ROWS: Final[int] = Data.model_fields["window_rows"].default
+_SEED: Final[int] = Data.model_fields["seed"].default
+
+
+def inspect(dataset: Dataset, tokens: int = _TOKENS, window_rows: int = _WINDOW_ROWS, seed: int = _SEED) -> Inspection:
+    """Describe a data set; `tokens`, `window_rows` and `seed` are those of the rows that it is packed into.
+
+    By default they are those of a run that does not say.
+    """
     marks = np.percentile(dataset.lengths, _PERCENTILES, method="nearest")
     return Inspection(
         documents=len(dataset),
