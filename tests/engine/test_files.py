@@ -45,6 +45,7 @@ def test_prompts(tmp_path):
         ('{"prompt": "a", "id": "\\ud800"}', "expected Unicode without surrogates"),
         ('{"prompt": "a", "stop": [""]}', "stop holds an empty text"),
         ('{"prompt": "a"', "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         ("[1]", "is list; expected a JSON object"),
         ('{"prompt": "a", "id": "1"}', "id is '1', as in"),
         ("\ud800", "is not UTF-8 at byte 16"),

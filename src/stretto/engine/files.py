@@ -155,7 +155,7 @@ def _bytes(path: Path, what: str) -> bytes:
 def _object(text: str, where: str) -> dict[str, Any]:
     try:
         found: object = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f'{where} is not JSON ({error}); expected an object such as {{"prompt": "..."}}.') from None
     if not isinstance(found, dict):
         raise UserError(f"{where} is {type(found).__name__}; expected a JSON object.")
