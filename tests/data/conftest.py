@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from stretto.data.dataset import Dataset
+from stretto.data.shards import INDEX_FILE
 from stretto.data.writing import DatasetWriter
 from stretto.spec.run.data import Data, Source
+from stretto.spec.value import dump_json
 from stretto.text.training import train_tokenizer
 
 
@@ -28,7 +30,9 @@ def write(tokenizer, tmp_path_factory):
         for i, length in enumerate(lengths):
             tokens = range(int(starts[i]), int(starts[i]) + length)
             writer.add(f"document {i}", tokens, None if loss is None else loss[i], length * 4)
-        writer.finish({})
+        index = writer.finish({})
+        wide = index.model_copy(update={"vocabulary": max(index.vocabulary, sum(lengths))})
+        (folder / INDEX_FILE).write_text(dump_json(wide))
         return Dataset.open(folder)
 
     return make

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from stretto.data.dataset import Dataset
@@ -41,3 +42,28 @@ def test_damage_is_one_sentence(write, name, damage, sentence):
     damage(dataset.folder / name)
     with pytest.raises(UserError, match=sentence):
         Dataset.open(dataset.folder)
+
+
+@pytest.mark.parametrize("starts", [[0, -1, 8], [0, 9, 8], [1, 3, 8], [0, 3, 7], [0, 0, 8], [0.0, 3.0, 8.0]])
+def test_documents_that_do_not_lie_end_to_end(write, starts):
+    dataset = write([3, 5])
+    np.save(dataset.folder / "00000.offsets.npy", np.asarray(starts))
+    with pytest.raises(UserError, match=r"offsets.npy does not lay 2 documents end to end, from 0 to 8 tokens; build"):
+        Dataset.open(dataset.folder)
+
+
+def test_bytes_that_cannot_be(write):
+    dataset = write([3, 5])
+    np.save(dataset.folder / "00000.bytes.npy", np.asarray([12, -20]))
+    with pytest.raises(UserError, match=r"bytes.npy does not hold the bytes of 2 documents"):
+        Dataset.open(dataset.folder)
+
+
+def test_ids_that_the_vocabulary_lacks(write):
+    dataset = write([3, 5])
+    path = dataset.folder / "00000.tokens"
+    np.asarray([0, 1, 2, 3, 4, 300, 6, 7], "<u2").tofile(path)
+    damaged = Dataset.open(dataset.folder)
+    assert damaged.part(1, 0, 2)[0].tolist() == [3, 4]
+    with pytest.raises(UserError, match="document 1 has the id 300, expected ids below its vocabulary, 300; build it"):
+        damaged.document(1)

@@ -8,6 +8,7 @@ import pytest
 from stretto.data.dataset import Dataset
 from stretto.data.writing import DatasetWriter, appearing
 from stretto.spec.errors import StrettoError, UserError
+from stretto.spec.value import dump_json
 
 
 def test_a_folder_appears_whole(tmp_path):
@@ -74,6 +75,8 @@ def test_a_large_vocabulary_takes_four_bytes(tmp_path, tokenizer, monkeypatch):
     writer.add("x", [1, 2**20], None, 1)
     index = writer.finish({})
     assert index.dtype == "uint32"
+    wide = index.model_copy(update={"vocabulary": 2**20 + 1})
+    (tmp_path / "a" / "index.json").write_text(dump_json(wide))
     assert Dataset.open(tmp_path / "a").document(0)[0].tolist() == [1, 2**20]
 
 
