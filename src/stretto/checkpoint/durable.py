@@ -1,26 +1,14 @@
-"""Durable, then visible: nothing is given its final name before its bytes are on the disk.
-
-`sync` is fsync(2) of a file or of a folder (whose entries need their own). Cost: the disk's time, no copy. Torch-free.
-"""
+"""Durable, then visible: nothing is given its final name before its bytes are on the disk. Torch-free."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from stretto.data.disk import sync
 from stretto.spec.manifest import StoredFile
-
-
-def sync(path: Path) -> None:
-    """Return when `path`, a file or a folder, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_file(path: Path, data: bytes) -> StoredFile:

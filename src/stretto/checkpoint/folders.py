@@ -12,7 +12,7 @@ import re
 import shutil
 from pathlib import Path
 
-from stretto.checkpoint.durable import sync
+from stretto.data.disk import sync
 from stretto.spec.errors import UserError
 from stretto.spec.manifest import Manifest
 from stretto.spec.value import load_json

@@ -21,9 +21,10 @@ from pathlib import Path
 
 from stretto import __version__
 from stretto.checkpoint import boxes, folders
-from stretto.checkpoint.durable import seal, sync, write_file
+from stretto.checkpoint.durable import seal, write_file
 from stretto.checkpoint.group import Group
 from stretto.checkpoint.shards import OwnedPiece, describe, plan_shards, write_shard
+from stretto.data.disk import sync
 from stretto.spec.errors import StrettoError
 from stretto.spec.manifest import Header, Manifest, StoredFile, StoredTensor
 from stretto.spec.value import Value, dump_json

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from stretto.data.disk import sync
 from stretto.data.shards import INDEX_FILE, Index, Shard, ShardFile, shard_name
 from stretto.spec.errors import StrettoError, UserError
 from stretto.spec.value import dump_json
@@ -46,7 +47,7 @@ def appearing(folder: Path) -> Iterator[Path]:
         yield hidden
         _sync(hidden)
         os.rename(hidden, folder)
-        _sync_entry(folder.parent)
+        sync(folder.parent)
     except OSError as error:
         raise StrettoError(f"{folder} could not be written: {error.strerror or error}; nothing was kept.") from error
     finally:
@@ -56,16 +57,8 @@ def appearing(folder: Path) -> Iterator[Path]:
 def _sync(folder: Path) -> None:
     for place, _, names in os.walk(folder, topdown=False):
         for name in names:
-            _sync_entry(Path(place, name))
-        _sync_entry(Path(place))
-
-
-def _sync_entry(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(Path(place, name))
+        sync(Path(place))
 
 
 class DatasetWriter:
