@@ -7,11 +7,12 @@ Cost: one gather and one broadcast of a few hundred bytes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
-from stretto.spec.errors import UserError
+from stretto.spec.errors import StrettoError, UserError
 
 T = TypeVar("T")
 
@@ -55,22 +56,31 @@ class OneRank:
 
 
 def together(group: Group, action: Callable[[], T]) -> T:
-    """Do something on every rank, and go on only if no rank's user made a mistake.
+    """Do something on every rank, and go on only if no rank failed.
 
     Args:
         group: every rank of it calls this.
-        action: may raise a `UserError`; does not talk to the group itself.
+        action: may raise a `StrettoError` or an `OSError`; does not talk to the group itself.
 
     Raises:
-        UserError: on every rank, with the sentence of the first rank that failed.
+        UserError: on every rank, with the sentence of the first rank that failed, where that was its user's mistake.
+        StrettoError: likewise, for any other failure.
     """
     result, failure = None, ""
     try:
         result = action()
-    except UserError as error:
-        failure = str(error)
+    except (StrettoError, OSError) as error:
+        failure = json.dumps([isinstance(error, UserError), _sentence(error)])
     failures = group.gather(failure)
-    sentence = group.broadcast(next((text for text in failures or () if text), ""))
-    if sentence:
-        raise UserError(sentence)
+    first = group.broadcast(next((text for text in failures or () if text), ""))
+    if first:
+        mistake, sentence = json.loads(first)
+        raise UserError(sentence) if mistake else StrettoError(sentence)
     return cast("T", result)
+
+
+def _sentence(error: StrettoError | OSError) -> str:
+    if isinstance(error, StrettoError):
+        return str(error)
+    why = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {why}." if error.filename else f"the system reports: {why}."
