@@ -75,16 +75,15 @@ def measured_peaks(machine: Machine, seconds: float) -> dict[str, float]:
     """
     if not seconds:
         return {}
-    import torch
-
+    from stretto.models.precisions import PRECISIONS
     from stretto.probe.matmul import measure_peak
 
     device = "cuda" if machine.accelerators else "cpu"
     threads = (machine.cores,) if machine.accelerators else (1, machine.cores)
-    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
-    share_s = seconds / (len(kinds) * len(threads))
+    share_s = seconds / (len(PRECISIONS) * len(threads))
     return {
-        name: max(measure_peak(dtype, count, share_s, device) for count in threads) for name, dtype in kinds.items()
+        name: max(measure_peak(dtype, count, share_s, device) for count in threads)
+        for name, dtype in PRECISIONS.items()
     }
 
 
