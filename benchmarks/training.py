@@ -26,6 +26,7 @@ from torch import Tensor
 
 from stretto.count.flops import training_flops
 from stretto.models.llama import hugging_face_names
+from stretto.models.precisions import PRECISIONS
 from stretto.parallel.world import World
 from stretto.schedule.generators.sequential import sequential
 from stretto.spec.batch import PackedBatch
@@ -34,7 +35,7 @@ from stretto.spec.run.optimizer import AdamW
 from stretto.spec.shape import ModelShape
 from stretto.train.optimizer import StageOptimizer
 from stretto.train.recorder import Recorder
-from stretto.train.stages import DTYPES, build_stages, named_weights
+from stretto.train.stages import build_stages, named_weights
 from stretto.train.step import Step
 from stretto.train.task import Task
 
@@ -91,13 +92,13 @@ def peer(shape: ModelShape, weights: dict[str, Tensor], precision: str) -> Take:
 
     def take(ids: NDArray[np.int32]) -> float:
         tokens = torch.from_numpy(ids).long()
-        with torch.autocast("cpu", DTYPES[precision], enabled=precision == "bfloat16"):
+        with torch.autocast("cpu", PRECISIONS[precision], enabled=precision == "bfloat16"):
             loss = model(tokens, labels=tokens).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        return float(loss)
+        return float(loss.detach())
 
     return take
 

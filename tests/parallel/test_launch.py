@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import stretto
-from stretto.parallel.collectives import reduce_scatter
 from stretto.parallel.launch import launch
 from stretto.parallel.world import join_world, pick_device
 from stretto.spec.errors import StrettoError, UserError
@@ -60,14 +59,16 @@ def test_a_gpu_that_is_not_there():
         pick_device("cuda")
 
 
-def _scattered(world):
-    out = torch.empty(2)
-    reduce_scatter(out, torch.arange(2.0 * world.ranks) * (world.rank + 1))
-    return out.tolist(), world.gather(f"from {world.rank}"), world.broadcast(f"by {world.rank}")
+def _talk(world):
+    return (
+        world.exchange([world.rank, 2.0]).tolist(),
+        world.gather(f"from {world.rank}"),
+        world.broadcast(f"by {world.rank}"),
+    )
 
 
 def test_collectives(ranks):
-    first, second = ranks.run(2, _scattered)
-    assert (first[0], second[0]) == ([0.0, 3.0], [6.0, 9.0])
+    first, second = ranks.run(2, _talk)
+    assert first[0] == second[0] == [[0.0, 2.0], [1.0, 2.0]]
     assert (first[1], second[1]) == (["from 0", "from 1"], None)
     assert (first[2], second[2]) == ("by 0", "by 0")

@@ -10,15 +10,6 @@ def test_this_machine():
     assert "gloo" in found.backends
 
 
-def test_a_quota_cuts_the_cores(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
-    whole = machine.usable_cores()
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert machine.usable_cores() == whole
-    (tmp_path / "cpu.max").write_text("50000 100000\n")
-    assert machine.usable_cores() == 1
-
-
 def test_a_memory_quota_counts_as_the_machines_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "_CGROUP", tmp_path)
     (tmp_path / "memory.max").write_text("1048576\n")

@@ -3,17 +3,22 @@
 import json
 import shutil
 import signal
+from contextlib import ExitStack
 
 import pytest
 import torch
 
 import stretto
 from stretto.checkpoint.reading import open_checkpoint
+from stretto.data.build import build
+from stretto.data.library import library_files
 from stretto.ops.cross_entropy import linear_cross_entropy
 from stretto.spec.batch import NO_LABEL, PackedBatch
 from stretto.spec.errors import StrettoError, UserError
 from stretto.spec.trace import Trace
-from stretto.train.events import Saved, Started, Stepped, Validated
+from stretto.train.events import Ended, Saved, Started, Stepped, Validated, ignore
+from stretto.train.opening import open_loop
+from stretto.train.stopping import StopRequest
 from stretto.train.task import Task, next_token_measures
 
 
@@ -49,7 +54,7 @@ def test_a_run_learns_and_tells(make_config, small_data):
     assert len(held_out) == 3
     assert held_out[-1] < held_out[0]
     assert outcome.measures["loss"] == held_out[-1]
-    assert [type(e) for e in told if not isinstance(e, Stepped)] == [Started] + [Validated, Saved] * 3
+    assert [type(e) for e in told if not isinstance(e, Stepped)] == [Started] + [Validated, Saved] * 3 + [Ended]
     assert sorted(p.name for p in (config.folder / "checkpoints").iterdir()) == ["step-00000020", "step-00000030"]
     assert outcome.checkpoint.name == "step-00000030"
     peaks = [e.peak_share for e in told if isinstance(e, Stepped)]
@@ -142,8 +147,8 @@ def test_the_clock_ends_a_run(make_config):
 def test_a_task_is_three_functions(make_config, small_data):
     """Predict the token itself instead of the next: learned at once, and measured under its own name."""
 
-    def prepare(batch, row):
-        rows.append(row)
+    def prepare(batch, number):
+        rows.append(number)
         return PackedBatch(batch.tokens, batch.positions, batch.tokens.copy(), batch.offsets)
 
     def loss(hidden, head, batch):
@@ -161,7 +166,7 @@ def test_a_task_is_three_functions(make_config, small_data):
         validation={"path": small_data / "validation", "every": 150, "rows": 4},
     )
     outcome = stretto.train(config, task=Task(prepare, loss, measure))
-    assert rows[:5] == [0, 2, 0, 2, 4]  # two validation microbatches, then steps of two microbatches
+    assert rows[:8] == [0, 1, 2, 3, 0, 1, 2, 3]  # validation rows, then the first step's
     assert outcome.measures["accuracy"] > 0.9
     lines = _metrics(config.folder)
     assert lines[0]["loss"] == pytest.approx(2 * 6.24, rel=0.05)
@@ -226,3 +231,122 @@ def test_another_run_starts_from_a_checkpoint_and_saves_its_own(make_config, tmp
 def test_nothing_to_resume(make_config, resume):
     with pytest.raises(UserError, match=r"resume|nowhere"):
         stretto.train(make_config(), resume=resume)
+
+
+def test_a_run_that_died_before_its_first_checkpoint_starts_again(make_config):
+    config = make_config()
+    with pytest.raises(ZeroDivisionError):
+        stretto.train(config, watch=_fail_at_step(3))
+    with pytest.raises(UserError, match="holds a run already"):
+        stretto.train(config)
+    assert stretto.train(config, resume="latest").step == 6
+    assert [line["step"] for line in _metrics(config.folder)] == [1, 2, 3, 4, 5, 6]
+
+
+def _fail_at_step(step):
+    def watch(event):
+        if isinstance(event, Stepped) and event.step == step:
+            raise ZeroDivisionError
+
+    return watch
+
+
+def test_resuming_elsewhere_leaves_another_run_alone(make_config, tmp_path):
+    first = stretto.train(make_config(folder=tmp_path / "first"))
+    second = make_config(folder=tmp_path / "second")
+    stretto.train(second)
+    before = (second.folder / "config.json").read_bytes(), _metrics(second.folder)
+    with pytest.raises(UserError, match="holds a run already"):
+        stretto.train(make_config(folder=second.folder, train={"steps": 9}), resume=str(first.checkpoint))
+    assert ((second.folder / "config.json").read_bytes(), _metrics(second.folder)) == before
+
+
+def test_a_refused_resume_changes_nothing(make_config):
+    config = make_config(optimizer={"kind": "muon"})
+    stretto.train(config)
+    before = (config.folder / "config.json").read_bytes()
+    with pytest.raises(UserError, match="another optimizer"):
+        stretto.train(make_config(optimizer={"kind": "adamw"}), resume="latest")
+    assert (config.folder / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("tables", "field"), [({"train": {"rows": 8}}, "train.rows is 8"), ({"data": {"seed": 1}}, "data.seed is 1")]
+)
+def test_resuming_with_other_rows_is_refused(make_config, tables, field):
+    stretto.train(make_config())
+    with pytest.raises(UserError, match=field):
+        stretto.train(make_config(**tables), resume="latest")
+
+
+def test_another_tokenizer_is_refused(make_config, tmp_path):
+    other = tmp_path / "other"
+    build(library_files()[30:60], other, vocabulary=512, validation=0.2)
+    stretto.train(make_config())
+    with pytest.raises(UserError, match="tokenizer"):
+        stretto.train(make_config(data={"sources": [{"path": other / "train"}]}), resume="latest")
+    with pytest.raises(UserError, match=r"validation.path.*tokenizer"):
+        stretto.train(make_config(folder=tmp_path / "new", validation={"path": other / "validation"}))
+
+
+def test_prepare_sees_rows_whatever_the_microbatches(make_config, tmp_path):
+    def prepare(row, number):
+        labels = row.labels.copy()
+        labels[number % 5 :: 5] = NO_LABEL
+        return PackedBatch(row.tokens, row.positions, labels, row.offsets)
+
+    losses = []
+    for rows in (1, 2, 4):
+        train = {"microbatch_rows": rows, "precision": "float64"}
+        config = make_config(folder=tmp_path / str(rows), train=train)
+        stretto.train(config, task=Task(prepare=prepare))
+        losses.append([line["loss"] for line in _metrics(config.folder)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+    assert losses[0] == pytest.approx(losses[2], rel=1e-12)
+
+
+def test_prepare_must_keep_sizes(make_config):
+    def prepare(row, number):
+        return PackedBatch(row.tokens[:-1], row.positions, row.labels, row.offsets)
+
+    with pytest.raises(UserError, match="expected 64 each"):
+        stretto.train(make_config(), task=Task(prepare=prepare))
+
+
+def test_every_step_has_a_rate(make_config):
+    for kind in ("linear", "cosine", "wsd", "constant"):
+        told = []
+        folder = make_config().folder / kind
+        config = make_config(folder=folder, train={"steps": 1}, lr_schedule={"kind": kind, "warmup": 0.02})
+        stretto.train(config, watch=told.append)
+        assert [e.lr_factor > 0.2 for e in told if isinstance(e, Stepped)] == [True], kind
+
+
+def test_the_last_event_is_the_end(make_config):
+    told = []
+    stretto.train(make_config(), watch=told.append)
+    assert isinstance(told[-1], Ended)
+    with pytest.raises(StrettoError):
+        stretto.train(make_config(), watch=told.append)
+    assert isinstance(told[-1], Ended)
+
+
+def test_resuming_two_ranks_changes_no_bit(make_config, tmp_path, ranks):
+    tables = {
+        "model": {"tied": True},
+        "optimizer": {"kind": "muon"},
+        "layout": {"data": 2},
+        "checkpoint": {"every": 3, "keep": 5},
+        "train": {"precision": "bfloat16", "stages": 2, "microbatch_rows": 1},
+    }
+    straight, halves = (make_config(folder=tmp_path / name, **tables) for name in ("straight", "halves"))
+    ranks.run(2, _run_on, straight)
+    shutil.copytree(straight.folder, halves.folder)
+    shutil.rmtree(halves.folder / "checkpoints" / "step-00000006")
+    ranks.run(2, _run_on, halves, "latest")
+    _same_tensors(straight.folder, halves.folder)
+
+
+def _run_on(world, config, resume=None):
+    with ExitStack() as stack:
+        open_loop(config, Task(), resume, False, world, ignore, StopRequest(), stack).run()

@@ -84,10 +84,19 @@ def test_one_rank(stages, microbatches, tied, recompute):
     _same(grads, expected, 1e-12)
 
 
-@pytest.mark.parametrize(("count", "stages", "microbatches"), [(2, 1, 1), (2, 2, 4), (4, 2, 1), (4, 3, 2)])
-def test_several_ranks(ranks, count, stages, microbatches):
-    loss, expected = _reference(tied=True)
-    for result, grads in ranks.run(count, _run, stages, microbatches):
+@pytest.mark.parametrize(
+    ("count", "stages", "microbatches", "tied", "recompute"),
+    [
+        (2, 1, 1, True, False),
+        (2, 2, 4, True, True),
+        (2, 3, 2, False, True),
+        (4, 2, 1, False, False),
+        (4, 3, 2, True, False),
+    ],
+)
+def test_several_ranks(ranks, count, stages, microbatches, tied, recompute):
+    loss, expected = _reference(tied)
+    for result, grads in ranks.run(count, _run, stages, microbatches, "float64", tied, {"recompute": recompute}):
         assert abs(result.loss - loss) <= 1e-12 * loss
         assert result.labelled_tokens == sum(row.labelled_tokens for row in _rows())
         _same(grads, expected, 1e-12)
@@ -103,7 +112,7 @@ def test_bfloat16_gradients_add_up_in_float32(tied):
         assert all(g.dtype == torch.float32 for g in grads.values())
         return max(float((g - expected[n]).abs().max() / expected[n].abs().max()) for n, g in grads.items())
 
-    assert error(8) < 1.5 * error(1) < 0.1
+    assert error(8) < 1.5 * error(1) < 0.15
 
 
 def test_clipping_scales_to_the_norm():

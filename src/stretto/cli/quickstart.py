@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PROMPT = 'def read_config(path):\n    """Read a configuration file and return its options as a dictionary."""\n    '
 ATTEMPTS = 32
+VOCABULARY = 4096
 STOPS = ("\ndef ", "\nclass ", "\n\n\n")
 
 
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from stretto.train.run import train
 
     config = _config(arguments)
-    _build_data(arguments.folder / "data", _vocabulary())
+    _build_data(arguments.folder / "data", VOCABULARY)
     outcome = train(config, watch=Display(quiet=arguments.json))
     from stretto.cli.train import draw_curve
 
@@ -96,11 +97,6 @@ def _config(arguments: argparse.Namespace) -> RunConfig:
     }
     with as_file(files("stretto.recipes") / "quickstart.toml") as recipe:
         return read_run(recipe, overrides)
-
-
-def _vocabulary() -> int:
-    """Ids of the tokenizer; the rest of the recipe is in quickstart.toml."""
-    return 4096
 
 
 def _build_data(folder: Path, vocabulary: int) -> None:
@@ -172,7 +168,13 @@ def _statements(text: str) -> int:
 
 
 def _say(
-    out: Console, outcome: Outcome, curve: Path, found: Evaluation, packed: float, written: Written, held_out: Path
+    out: Console,
+    outcome: Outcome,
+    curve: Path | None,
+    found: Evaluation,
+    packed: float,
+    written: Written,
+    held_out: Path,
 ) -> None:
     below = 1 - found.bits_per_byte / packed
     rows: list[tuple[str, Any]] = [
@@ -181,7 +183,7 @@ def _say(
         ("lzma -9e of the same files", f"{packed:.4f}"),
         ("below lzma" if below >= 0 else "above lzma", f"{abs(below):.1%}"),
         ("checkpoint", outcome.checkpoint),
-        ("loss curve", curve),
+        ("loss curve", curve or "no loss was written down"),
     ]
     out.print()
     show.table(out, ("", ""), rows)

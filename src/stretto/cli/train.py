@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stretto.cli import show
 from stretto.cli.arguments import add_run_arguments, run_config
+from stretto.spec.errors import StrettoError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,13 +54,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def draw_curve(folder: Path) -> Path:
-    """Draw a run's loss curve into its folder."""
+def draw_curve(folder: Path) -> Path | None:
+    """Draw a run's loss curve into its folder; None if that cannot be done (no loss was written down, a full disk)."""
     from stretto.report.loss_curve import write_loss_curve
     from stretto.train.run_folder import METRICS_FILE
 
     path = folder / "loss.png"
-    write_loss_curve(folder / METRICS_FILE, path)
+    try:
+        write_loss_curve(folder / METRICS_FILE, path)
+    except StrettoError:  # a run is good without its picture
+        return None
     return path
 
 
@@ -72,7 +76,7 @@ def _write_perfetto(folder: Path) -> None:
     write_perfetto(load_json(Trace, folder / TRACE_FILE, "a trace"), folder / "perfetto.json")
 
 
-def summary(outcome: Outcome, curve: Path) -> dict[str, Any]:
+def summary(outcome: Outcome, curve: Path | None) -> dict[str, Any]:
     """A run's outcome for machines."""
     return {
         "folder": outcome.folder,
@@ -86,10 +90,11 @@ def summary(outcome: Outcome, curve: Path) -> dict[str, Any]:
     }
 
 
-def _say(out: Console, outcome: Outcome, curve: Path) -> None:
+def _say(out: Console, outcome: Outcome, curve: Path | None) -> None:
     loss = "" if outcome.loss is None else f", loss {outcome.loss:.3f}"
     held_out = "".join(f", validation {name} {value:.3f}" for name, value in outcome.measures.items())
     out.print(f"{outcome.step} steps, {outcome.tokens:,} tokens in {outcome.elapsed_s:.0f} s{loss}{held_out}")
     out.print(f"checkpoint: {outcome.checkpoint}")
-    out.print(f"loss curve: {curve}")
+    if curve is not None:
+        out.print(f"loss curve: {curve}")
     out.print(f"next: stretto generate {outcome.checkpoint} --prompt '...'")

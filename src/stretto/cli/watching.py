@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-from stretto.train.events import Event, Saved, Started, Stepped, Validated
+from stretto.train.events import Ended, Event, Saved, Started, Stepped, Validated
 
 _LINE_EVERY_S = 10.0
 _SMOOTHING = 0.1
@@ -40,8 +40,8 @@ class Display:
                 self._line(f"step {step}: validation {shown}")
             case Saved(step, path):
                 self._line(f"step {step}: saved {path}")
-                if self._bar is not None:
-                    self._bar.refresh()
+            case Ended():
+                self._stop()
 
     def _start(self, run: Started) -> None:
         limit = f"{run.steps:,} steps" + (f", {run.seconds:.0f} s at most" if run.seconds else "")
@@ -50,9 +50,15 @@ class Display:
             + (f" ({run.threads} thread(s) each)" if run.device == "cpu" else "")
             + f"; {limit}"
         )
-        self._line(f"measured matmul peak {run.peak_flops / 1e9:,.0f} GFLOP/s; shares of it count {run.convention}")
+        how = "measured" if run.peak_measured else "given"
+        self._line(f"{how} matmul peak {run.peak_flops / 1e9:,.0f} GFLOP/s; shares of it count {run.convention}")
         if sys.stderr.isatty():
             self._draw()
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
     def _draw(self) -> None:
         from rich.console import Console
@@ -71,9 +77,6 @@ class Display:
         )
         if self._bar is not None:
             self._bar.update(self._task, completed=min(event.progress, 1.0), description=text)
-            if event.progress >= 1.0:
-                self._bar.stop()
-                self._bar = None
         elif time.monotonic() - self._said_s >= _LINE_EVERY_S or event.progress >= 1.0:
             self._said_s = time.monotonic()
             self._line(f"{event.progress:4.0%}  {text}")

@@ -136,9 +136,27 @@ def training_flops(
         activation_checkpointing: whether the backward pass runs every layer's forward pass again.
     """
     cost, sizes = shape if isinstance(shape, Rates) else rates(shape), list(lengths)
-    forward = forward_flops(cost, sizes, head_tokens)
-    again = cost.again_per_token * sum(sizes) + forward.attention if activation_checkpointing else 0
-    return TrainingFlops(forward=forward.total, backward=2 * forward.total, recomputed=again)
+    tokens = sum(sizes)
+    head = tokens if head_tokens is None else head_tokens
+    return counted_flops(cost, tokens, causal_pairs(sizes), head, activation_checkpointing)
+
+
+def counted_flops(
+    cost: Rates, tokens: int, pairs: int, head_tokens: int, activation_checkpointing: bool = False
+) -> TrainingFlops:
+    """Operations of a forward and a backward pass that are known by their counts.
+
+    Args:
+        cost: the model's rates.
+        tokens: positions of documents.
+        pairs: pairs of a position and one that it sees (`causal_pairs`).
+        head_tokens: positions that meet the head.
+        activation_checkpointing: whether the backward pass runs every layer's forward pass again.
+    """
+    attention = cost.per_pair * pairs
+    forward = cost.layers_per_token * tokens + cost.head_per_token * head_tokens + attention
+    again = cost.again_per_token * tokens + attention if activation_checkpointing else 0
+    return TrainingFlops(forward=forward, backward=2 * forward, recomputed=again)
 
 
 def batch_flops(shape: ModelShape | Rates, batch: PackedBatch, activation_checkpointing: bool = False) -> TrainingFlops:

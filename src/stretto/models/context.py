@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from stretto.ops.attention import packed_attention
+from stretto.ops.embedding import embedding
 from stretto.ops.experts import mixed_experts
 from stretto.ops.linear_scan import linear_scan
 
@@ -111,7 +112,7 @@ class LocalContext:
 
     def embed(self, table: nn.Parameter, tokens: Int[Tensor, " T"]) -> Float[Tensor, "T C"]:
         """See `Context.embed`."""
-        return F.embedding(tokens, table)
+        return embedding(table, tokens)
 
     def project(self, linear: Weighted, x: Float[Tensor, "T I"]) -> Float[Tensor, "T O"]:
         """See `Context.project`."""

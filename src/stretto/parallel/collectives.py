@@ -10,9 +10,3 @@ def all_gather(out: Tensor, mine: Tensor, group: dist.ProcessGroup | None = None
     """Fill `out`, [P * n, ...], with every rank's `mine`, [n, ...], in rank order."""
     gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
     gather(out, mine, group=group)
-
-
-def reduce_scatter(out: Tensor, whole: Tensor, group: dist.ProcessGroup | None = None) -> None:
-    """Fill `out`, [n, ...], with this rank's part of the sum over ranks of `whole`, [P * n, ...]."""
-    scatter = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor
-    scatter(out, whole, group=group)

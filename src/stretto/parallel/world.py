@@ -15,10 +15,12 @@ import torch.distributed as dist
 from torch import Tensor
 
 from stretto.parallel.collectives import all_gather
+from stretto.parallel.cores import usable_cores
 from stretto.spec.environment import launched_ranks
-from stretto.spec.errors import bad_value
+from stretto.spec.errors import bad_value, unknown_name
 
 TIMEOUT_S = 600.0
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +90,30 @@ def join_world(device: str = "auto", threads: int | None = None, timeout_s: floa
     local_rank, local_ranks = (place.local_rank, place.local_ranks) if place else (0, 1)
     where = pick_device(device, local_rank)
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or max(1, before // local_ranks))
-    if place is None or place.ranks == 1:
-        yield World(0, 1, 0, 1, where)
-        torch.set_num_threads(before)
-        return
-    backend = "nccl" if where.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
+    # Not torch's own default: launchers tell it to use one thread whatever the cores.
+    torch.set_num_threads(threads or max(1, usable_cores() // local_ranks))
     try:
-        yield World(place.rank, place.ranks, local_rank, local_ranks, where)
+        if place is None or place.ranks == 1:
+            yield World(0, 1, 0, 1, where)
+            return
+        backend = "nccl" if where.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
+        try:
+            yield World(place.rank, place.ranks, local_rank, local_ranks, where)
+        finally:
+            dist.destroy_process_group()
     finally:
-        dist.destroy_process_group()
+        torch.set_num_threads(before)
 
 
 def pick_device(device: str, local_rank: int = 0) -> torch.device:
     """The device that ``auto``, ``cpu`` or ``cuda`` means for a local rank.
 
     Raises:
-        UserError: a GPU is asked for and there is none for this rank.
+        UserError: no such name, or a GPU is asked for and there is none for this rank.
     """
+    if device not in DEVICES:
+        raise unknown_name("train.device", device, DEVICES)
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if local_rank >= torch.cuda.device_count():

@@ -6,13 +6,14 @@ None or empty, never a guess.
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.distributed
+
+from stretto.parallel.cores import usable_cores
 
 # The instructions that decide how fast matrix products are, by their names in /proc/cpuinfo.
 _TELLING = (
@@ -76,7 +77,7 @@ def describe_machine() -> Machine:
     return Machine(
         system=f"{platform.system()} {platform.machine()}",
         cpu=info.get("model name", platform.processor()),
-        cores=usable_cores(),
+        cores=usable_cores(_CGROUP),
         memory_bytes=_least(memory.get("MemTotal"), _number(_CGROUP / "memory.max")),
         available_bytes=_least(memory.get("MemAvailable"), _free_in_quota()),
         features=tuple(name for name in _TELLING if name in flags),
@@ -85,15 +86,6 @@ def describe_machine() -> Machine:
         python=platform.python_version(),
         torch=torch.__version__,
     )
-
-
-def usable_cores() -> int:
-    """Logical cores that this process may keep busy: its CPU set, cut to a container's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _text(_CGROUP / "cpu.max").split()
-    if len(quota) == 2 and quota[0].isdigit():
-        cores = min(cores, max(1, int(quota[0]) // int(quota[1])))
-    return cores
 
 
 def accelerators() -> tuple[Accelerator, ...]:

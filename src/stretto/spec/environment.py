@@ -7,6 +7,8 @@ What it says never silently wins over a flag or a run file: ranks come from the 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from stretto.spec.errors import UserError
@@ -45,6 +47,16 @@ def launched_ranks() -> Ranks | None:
     return found
 
 
-def cache_folder() -> str:
-    """Where caches of this user belong (XDG_CACHE_HOME, else ~/.cache)."""
-    return os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+@contextmanager
+def launcher_leaves_signals() -> Generator[None]:
+    """Tell torch's elastic launcher, inside this block, to leave SIGINT and SIGTERM to this process's own handlers."""
+    name = "TORCHELASTIC_SIGNALS_TO_HANDLE"
+    before = os.environ.get(name)
+    os.environ[name] = "SIGHUP,SIGQUIT"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -29,6 +29,7 @@ class Started:
         steps: the last step.
         seconds: the limit on training time, if there is one.
         peak_flops: FLOP/s of all ranks that the share of peak is a share of.
+        peak_measured: whether it was measured just now, not given by the run file.
         convention: how FLOPs are counted.
     """
 
@@ -43,6 +44,7 @@ class Started:
     steps: int
     seconds: float | None
     peak_flops: float
+    peak_measured: bool
     convention: str
 
 
@@ -57,7 +59,7 @@ class Stepped:
         lr_factor: what multiplied the peak learning rates.
         grad_norm: before clipping.
         tokens: document tokens trained on since the run began.
-        elapsed_s: training time since the run began.
+        elapsed_s: time since the run's first step began, validation and saving included.
         tokens_per_s: document tokens a second.
         peak_share: model FLOP/s over the measured peak.
         left_s: time left at this pace.
@@ -91,7 +93,12 @@ class Saved:
     path: Path
 
 
-Event: TypeAlias = Started | Stepped | Validated | Saved
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The run is over, however it ended; nothing follows."""
+
+
+Event: TypeAlias = Started | Stepped | Validated | Saved | Ended
 Watch: TypeAlias = Callable[[Event], None]
 
 

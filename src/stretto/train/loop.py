@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from stretto.checkpoint.folders import latest
-from stretto.count.flops import Rates
+from stretto.count.flops import Rates, counted_flops
 from stretto.data.loader import Loader
 from stretto.parallel.launch import Interrupted
 from stretto.parallel.world import World
@@ -55,7 +55,7 @@ class Outcome:
         checkpoint: its last one.
         step: optimizer steps done.
         tokens: document tokens trained on.
-        elapsed_s: training time.
+        elapsed_s: time since the run's first step began, validation and saving included.
         loss: of the last step, in nats a labelled token; None if a resumed run had nothing left to do.
         measures: of the last validation; empty without validation.
     """
@@ -105,7 +105,7 @@ class Loop:
 
     def run(self) -> Outcome:
         """Take steps until the run is over."""
-        program = sequential(self.world.ranks, self.config.train.stages, self.config.microbatches)
+        program = sequential(self.world.ranks, stage_count(self.config), self.config.microbatches)
         first, result = self.progress.step, None
         self._began_s = time.perf_counter() - self.progress.elapsed_s
         while True:
@@ -128,24 +128,25 @@ class Loop:
     def _now_s(self) -> float:
         return time.perf_counter() - self._began_s
 
-    def _share(self) -> float:
-        """How much of the run is done, by steps and, where it is limited, by the clock."""
+    def _share(self, ahead: float = 0.0) -> float:
+        """How much of the run is done `ahead` steps from now, by steps and, where it is limited, by the clock."""
         train, progress = self.config.train, self.progress
         by_clock = progress.elapsed_s / train.seconds if train.seconds else 0.0
-        return max(progress.step / train.steps, by_clock)
+        return max((progress.step + ahead) / train.steps, by_clock)
 
     def _take(self, program: Program) -> StepResult:
         number, start_s = self.progress.step, time.perf_counter()
         torch.manual_seed(_key(self.config.train.seed, number, self.world.rank))
-        factor = rate_factor(self.config.lr_schedule, self._share())
-        batches = self._batches(number)
+        # The rate at the middle of the step: at its ends the first or the last step would have none.
+        factor = rate_factor(self.config.lr_schedule, self._share(ahead=0.5))
         try:
-            result = self.step.run(program, batches, factor, self.guard.check)
+            result = self.step.run(program, self.loader.step(number), factor, self.guard.check)
         except Refused as refusal:
             raise StrettoError(f"step {number + 1} was not taken: {refusal}. {self._way_back()}") from None
         self._pace.seconds += time.perf_counter() - start_s
         self._pace.tokens += result.document_tokens
-        self._pace.flops += self._flops(result)
+        counts = result.document_tokens, result.attended_pairs, result.labelled_tokens
+        self._pace.flops += counted_flops(self.cost, *counts).model
         update = {
             "step": number + 1,
             "tokens": self.progress.tokens + result.document_tokens,
@@ -155,17 +156,6 @@ class Loop:
         if self.progress.step % self.config.metrics.every == 0:
             self._report(result, factor)
         return result
-
-    def _batches(self, number: int) -> list[PackedBatch]:
-        first = number * self.config.train.rows + self.world.rank
-        stride = self.world.ranks * self.config.train.microbatch_rows
-        return [self.task.prepare(b, first + i * stride) for i, b in enumerate(self.loader.step(number))]
-
-    def _flops(self, result: StepResult) -> float:
-        """Model FLOPs of a step by `count.flops`' convention: a backward pass is twice its forward pass."""
-        forward = self.cost.layers_per_token * result.document_tokens
-        forward += self.cost.head_per_token * result.labelled_tokens
-        return 3.0 * (forward + self.cost.per_pair * result.attended_pairs)
 
     def _report(self, result: StepResult, factor: float) -> None:
         pace, progress, share, now_s = self._pace, self.progress, self._share(), self._now_s()
@@ -239,6 +229,11 @@ class Loop:
         return Outcome(
             self.config.folder, path, progress.step, progress.tokens, progress.elapsed_s, loss, self._measured[1]
         )
+
+
+def stage_count(config: RunConfig) -> int:
+    """Stages of the run's model: as asked for, else two where it has two layers."""
+    return config.train.stages or min(2, config.model.layers)
 
 
 def _key(seed: int, step: int, rank: int) -> int:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import torch
 
+from stretto.checkpoint.folders import complete
 from stretto.checkpoint.group import together
 from stretto.checkpoint.reading import StoredCheckpoint
 from stretto.checkpoint.resuming import resolve_resume
 from stretto.count.flops import CONVENTION, rates
 from stretto.data.loader import Loader
 from stretto.data.rows import Rows
+from stretto.models.precisions import PRECISIONS
+from stretto.parallel.launch import Interrupted
 from stretto.parallel.world import World, join_world
 from stretto.probe.matmul import measure_peak
 from stretto.spec.batch import PackedBatch, join
@@ -24,17 +27,17 @@ from stretto.spec.run.data import Data, Source
 from stretto.spec.shape import ModelShape
 from stretto.spec.trace import Trace
 from stretto.spec.value import digest, dump_json
-from stretto.train.events import Event, Started, Watch
+from stretto.train.events import Ended, Started, Watch, ignore
 from stretto.train.guard import Guard
-from stretto.train.loop import Loop, Outcome
+from stretto.train.loop import Loop, Outcome, stage_count
 from stretto.train.optimizer import StageOptimizer
 from stretto.train.recorder import Recorder, merged
-from stretto.train.run_folder import TRACE_FILE, MetricsLog, claim
-from stretto.train.saving import restore, tokenizer_files
-from stretto.train.stages import DTYPES, build_stages
+from stretto.train.run_folder import TRACE_FILE, MetricsLog, check_tensorboard, claim, holds_run
+from stretto.train.saving import check_goes_on, restore, tokenizer_files
+from stretto.train.stages import build_stages
 from stretto.train.step import Step
 from stretto.train.stopping import StopRequest, stop_request
-from stretto.train.task import Task
+from stretto.train.task import PreparedRows, Task
 
 PROBE_S = 1.0
 """How long the matmul peak is measured."""
@@ -45,9 +48,15 @@ def run_rank(config: RunConfig, task: Task, resume: str | None, profile: bool, w
     with ExitStack() as stack:
         stop = stack.enter_context(stop_request())
         world = stack.enter_context(join_world(config.train.device, config.train.threads))
-        told = watch if world.rank == 0 else _nobody
+        told = watch if world.rank == 0 else ignore
+        stack.callback(told, Ended())
         loop = open_loop(config, task, resume, profile, world, told, stop, stack)
-        outcome = loop.run()
+        try:
+            outcome = loop.run()
+        except Interrupted:
+            if profile:
+                _write_trace(loop)
+            raise
         if profile:
             _write_trace(loop)
         return outcome
@@ -68,19 +77,23 @@ def open_loop(
     rows = Rows(config.data)
     shape = config.model.shape(rows.vocabulary, config.data.tokens)
     loader = Loader(
-        rows,
+        PreparedRows(rows, task.prepare),
         rows_per_step=train.rows,
         microbatch_rows=train.microbatch_rows,
         rank=world.rank,
         ranks=world.ranks,
     )
     stack.callback(loader.close)
-    validation = _validation_batches(config, task, world, rows.vocabulary)
+    validation = _validation_batches(config, task, world, rows.tokenizer)
     step = _build_step(config, shape, task, world)
-    stored = resolve_resume(config.folder, resume, shape, world) if resume else None
-    together(world, lambda: claim(config, stored is not None) if world.rank == 0 else None)
-    progress = _take_over(stored, step, world)
-    log = MetricsLog(config.folder, progress.step, config.metrics.tensorboard) if world.rank == 0 else None
+    stored = _stored(config, resume, shape, world)
+    saved = _saved_here(stored, config)
+    if stored is not None:
+        check_goes_on(stored, config, rows.tokenizer, own=saved is not None)
+        restore(stored, step, world.device)
+    progress = stored.manifest.progress if stored is not None else Progress(step=0)
+    own = saved is not None or resume == "latest"
+    log = together(world, lambda: _open_log(config, progress.step, own) if world.rank == 0 else None)
     if log is not None:
         stack.callback(log.close)
     peak = config.metrics.peak_flops or _measured_peak(config, world)
@@ -103,34 +116,45 @@ def open_loop(
         progress=progress,
         profile=profile,
         tokenizer_files=tokenizer_files(config),
-        saved=_saved_here(stored, config),
+        saved=saved,
     )
 
 
-def _nobody(event: Event) -> None:
-    """Ranks other than 0 are not watched."""
+def _stored(config: RunConfig, resume: str | None, shape: ModelShape, world: World) -> StoredCheckpoint | None:
+    """The checkpoint to go on from; None for a new run, and for one that ended before its first checkpoint."""
+    begun = together(world, lambda: resume == "latest" and holds_run(config.folder) and not complete(config.folder))
+    return resolve_resume(config.folder, resume, shape, world) if resume and not begun else None
 
 
-def _validation_batches(config: RunConfig, task: Task, world: World, vocabulary: int) -> list[PackedBatch]:
+def _open_log(config: RunConfig, step: int, own: bool) -> MetricsLog:
+    """Claim the run's folder and open its log; rank 0 does this for all."""
+    if config.metrics.tensorboard:
+        check_tensorboard()
+    claim(config, own)
+    return MetricsLog(config.folder, step, config.metrics.tensorboard)
+
+
+def _validation_batches(config: RunConfig, task: Task, world: World, tokenizer: str) -> list[PackedBatch]:
     """This rank's share of the validation rows, joined into microbatches."""
     path = config.validation.path
     if path is None:
         return []
     rows = Rows(Data(sources=(Source(path=path),), tokens=config.data.tokens))
-    if rows.vocabulary != vocabulary:
-        raise bad_value("validation.path", str(path), f"a data set of the training data's {vocabulary} token ids")
+    if rows.tokenizer != tokenizer:
+        raise bad_value("validation.path", str(path), f"a data set of the training data's tokenizer, {tokenizer}")
     count = min(config.validation.rows, rows.rows_per_epoch)
     if count < world.ranks:
         raise bad_value("validation.rows", count, f"at least one row a rank, {world.ranks} (the data set may be small)")
     mine = list(range(world.rank, count, world.ranks))
     size = config.train.microbatch_rows
     groups = [mine[i : i + size] for i in range(0, len(mine), size)]
-    return [task.prepare(join([rows.row(n) for n in group]), group[0]) for group in groups]
+    prepared = PreparedRows(rows, task.prepare)
+    return [join([prepared.row(n) for n in group]) for group in groups]
 
 
 def _build_step(config: RunConfig, shape: ModelShape, task: Task, world: World) -> Step:
     train = config.train
-    stages = build_stages(shape, train.stages, train.precision, world.device, train.seed)
+    stages = build_stages(shape, stage_count(config), train.precision, world.device, train.seed)
     optimizers = [StageOptimizer(config.optimizer, stage) for stage in stages]
     return Step(
         stages,
@@ -143,13 +167,6 @@ def _build_step(config: RunConfig, shape: ModelShape, task: Task, world: World) 
     )
 
 
-def _take_over(stored: StoredCheckpoint | None, step: Step, world: World) -> Progress:
-    if stored is None:
-        return Progress(step=0)
-    restore(stored, step, world.device)
-    return stored.manifest.progress
-
-
 def _saved_here(stored: StoredCheckpoint | None, config: RunConfig) -> tuple[int, Path] | None:
     """The step and folder of the checkpoint that the run went on from, if it is the run's own."""
     if stored is None or stored.path.resolve().parent.parent != config.folder.resolve():
@@ -160,7 +177,7 @@ def _saved_here(stored: StoredCheckpoint | None, config: RunConfig) -> tuple[int
 def _measured_peak(config: RunConfig, world: World) -> float:
     """The ranks' matmul peaks, measured at the same time and added up."""
     world.barrier()
-    mine = measure_peak(DTYPES[config.train.precision], seconds=PROBE_S, device=world.device)
+    mine = measure_peak(PRECISIONS[config.train.precision], seconds=PROBE_S, device=world.device)
     return float(world.exchange([mine]).sum())
 
 
@@ -177,6 +194,7 @@ def _started(config: RunConfig, shape: ModelShape, world: World, step: int, peak
         steps=config.train.steps,
         seconds=config.train.seconds,
         peak_flops=peak,
+        peak_measured=config.metrics.peak_flops is None,
         convention=CONVENTION,
     )
 

@@ -45,12 +45,13 @@ class StageOptimizer:
         }
 
     def foreign(self, state: Mapping[str, Tensor]) -> str | None:
-        """The first name in `state` that this optimizer does not keep for a parameter it has; None if all fit."""
+        """The first name that `state` has and this optimizer does not keep, or the other way round; None if all fit."""
         kept = {
             self._names[w]: _KEYS[type(part)] for part in self._parts for g in part.param_groups for w in g["params"]
         }
-        split = (name.rpartition("/") for name in state)
-        return next((f"{n}/{key}" for n, _, key in split if n in kept and key not in kept[n]), None)
+        expected = {f"{name}/{key}" for name, keys in kept.items() for key in keys}
+        found = {name for name in state if name.rpartition("/")[0] in kept}
+        return min(expected ^ found, default=None)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over what `state` of an equal optimizer returned; names of other stages are left alone."""

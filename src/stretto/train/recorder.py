@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from stretto.spec.trace import Counter, Span, Trace
+from stretto.spec.trace import Span, Trace
 
 
 class Recorder:
@@ -20,7 +20,6 @@ class Recorder:
         self.rank, self.on = rank, False
         self._start_s = time.perf_counter()
         self._spans: list[Span] = []
-        self._counters: list[Counter] = []
 
     def now_s(self) -> float:
         """Seconds since the recorder was made."""
@@ -41,18 +40,12 @@ class Recorder:
         if self.on:
             self._spans.append(Span(rank=self.rank, stream=stream, what=what, start_s=start_s, end_s=self.now_s()))
 
-    def count(self, name: str, value: float) -> None:
-        """Record a number at this moment."""
-        if self.on:
-            self._counters.append(Counter(rank=self.rank, name=name, time_s=self.now_s(), value=value))
-
     def trace(self, config: str) -> Trace:
         """What was recorded; `config` is the digest of the run's configuration."""
-        return Trace(source="measured", config=config, spans=tuple(self._spans), counters=tuple(self._counters))
+        return Trace(source="measured", config=config, spans=tuple(self._spans))
 
 
 def merged(traces: Sequence[Trace]) -> Trace:
     """The traces of several ranks as one."""
     spans = tuple(span for trace in traces for span in trace.spans)
-    counters = tuple(counter for trace in traces for counter in trace.counters)
-    return Trace(source=traces[0].source, config=traces[0].config, spans=spans, counters=counters)
+    return Trace(source=traces[0].source, config=traces[0].config, spans=spans)

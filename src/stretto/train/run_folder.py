@@ -6,11 +6,13 @@ TensorBoard's events.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stretto.checkpoint.durable import write_file
 from stretto.spec.errors import StrettoError, UserError
 from stretto.spec.run.config import RunConfig
 from stretto.spec.value import dump_json
@@ -18,27 +20,45 @@ from stretto.spec.value import dump_json
 CONFIG_FILE, METRICS_FILE, TRACE_FILE = "config.json", "metrics.jsonl", "trace.json"
 
 
-def claim(config: RunConfig, resuming: bool) -> None:
-    """Make the run's folder, or take over the one that is resumed.
+def holds_run(folder: Path) -> bool:
+    """Whether a run has written into `folder`."""
+    return (folder / CONFIG_FILE).exists() or (folder / METRICS_FILE).exists()
+
+
+def claim(config: RunConfig, own: bool) -> None:
+    """Make the run's folder, or take over the one that the run goes on in (`own`).
 
     Raises:
-        UserError: it holds a run already, or something else is in its place.
+        UserError: it holds another run, or something else is in its place.
         StrettoError: it cannot be written to.
     """
     folder = config.folder
-    held = (folder / CONFIG_FILE).exists() or (folder / METRICS_FILE).exists()
-    if held and not resuming:
+    if holds_run(folder) and not own:
         raise UserError(
             f"{folder} holds a run already and is never overwritten: go on with --resume latest, or choose another "
             "with --folder."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / CONFIG_FILE).write_text(dump_json(config), encoding="utf-8")
+        beside = folder / f"{CONFIG_FILE}.new"
+        write_file(beside, dump_json(config).encode())
+        beside.replace(folder / CONFIG_FILE)
     except FileExistsError:
         raise UserError(f"folder is {str(folder)!r}; expected a folder, and a file is there.") from None
+    except NotADirectoryError:
+        raise UserError(f"folder is {str(folder)!r}; expected a folder, and a part of its path is a file.") from None
     except OSError as error:
         raise StrettoError(f"{folder} cannot be written to: {error.strerror}.") from None
+
+
+def check_tensorboard() -> None:
+    """Say early that TensorBoard is missing.
+
+    Raises:
+        UserError: it is.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UserError("metrics.tensorboard is True, which needs TensorBoard: pip install 'stretto[tensorboard]'.")
 
 
 class MetricsLog:
@@ -47,10 +67,13 @@ class MetricsLog:
     def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
         """Open the log of `folder`; records after `step`, which a resumed run will write again, are dropped."""
         path = folder / METRICS_FILE
-        if path.exists():
-            _keep_until(path, step)
-        self._file = path.open("a", encoding="utf-8")
-        self._board = _summary_writer(folder) if tensorboard else None
+        try:
+            if path.exists():
+                _keep_until(path, step)
+            self._file = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise StrettoError(f"{path} cannot be written: {error.strerror}.") from None
+        self._board = _summary_writer(folder, step) if tensorboard else None
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one record; it must have a `step`.
@@ -89,11 +112,7 @@ def _step_of(line: str) -> float:
         return float("inf")  # a line cut short by a kill
 
 
-def _summary_writer(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise UserError(
-            "metrics.tensorboard is True, which needs TensorBoard: pip install 'stretto[tensorboard]'."
-        ) from None
-    return SummaryWriter(str(folder / "tensorboard"))
+def _summary_writer(folder: Path, step: int) -> Any:
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from stretto.spec.run.config import RunConfig
 from stretto.spec.shape import ModelShape
 from stretto.spec.value import digest
 from stretto.text.names import CONFIG_FILE
-from stretto.text.tokenizer import TOKENIZER_FILE
+from stretto.text.tokenizer import TOKENIZER_FILE, Tokenizer
 from stretto.train.stages import named_weights
 from stretto.train.step import Step
 
@@ -46,18 +47,47 @@ def save(
     return write(config.folder, header, mine, tokenizer_files, world, keep=config.checkpoint.keep)
 
 
+def check_goes_on(stored: StoredCheckpoint, config: RunConfig, tokenizer: str, own: bool) -> None:
+    """Refuse to go on from a checkpoint with other token ids or, in its own run (`own`), with other rows.
+
+    The place in the data is the step times the rows of a step, so a run that goes on with other data or other rows a
+    step would leave some out and repeat others.
+
+    Raises:
+        UserError: naming the first difference.
+    """
+    theirs = Tokenizer.load(stored.path).digest
+    if theirs != tokenizer:
+        raise UserError(
+            f"{stored.path} was trained with tokenizer {theirs} and the data has {tokenizer}; expected the same one."
+        )
+    before, now = _rows_of(stored.manifest.config), _rows_of(config.model_dump(mode="json"))
+    changed = next((field for field in now if own and now[field] != before.get(field)), None)
+    if changed is not None:
+        raise UserError(
+            f"{changed} is {now[changed]!r} and was {before.get(changed)!r} when {stored.path} was written; resume "
+            f"with the same, or start a new run with --folder and --resume {stored.path}."
+        )
+
+
+def _rows_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that decide which rows a step takes, by their dotted names."""
+    data = {f"data.{name}": value for name, value in config["data"].items()}
+    return data | {"train.rows": config["train"]["rows"]}
+
+
 def restore(checkpoint: StoredCheckpoint, step: Step, device: torch.device) -> None:
     """Take parameters and optimizer state from a checkpoint, whichever layout wrote it."""
     for name, weight in named_weights(step.stages).items():
         weight.copy_(checkpoint.read(f"model/{name}", device=device))
     names = checkpoint.names("optimizer/")
     state = {name.removeprefix("optimizer/"): checkpoint.read(name, device=device) for name in names}
-    _check_state(checkpoint.path, step, state)
+    _check_state(checkpoint.path, step, state, trained=checkpoint.manifest.progress.step > 0)
     for optimizer in step.optimizers:
         optimizer.load(state)
 
 
-def _check_state(path: Path, step: Step, state: Mapping[str, Tensor]) -> None:
+def _check_state(path: Path, step: Step, state: Mapping[str, Tensor], trained: bool) -> None:
     """Refuse optimizer state of another optimizer or of other sizes."""
     weights = named_weights(step.stages)
     for name, tensor in state.items():
@@ -67,10 +97,10 @@ def _check_state(path: Path, step: Step, state: Mapping[str, Tensor]) -> None:
                 f"{path}: tensor optimizer/{name} has the shape {list(tensor.shape)} and fits no parameter."
             )
     for optimizer in step.optimizers:
-        wrong = optimizer.foreign(state)
+        wrong = optimizer.foreign(state) if trained else None
         if wrong is not None:
             raise UserError(
-                f"{path} holds the state of another optimizer ({wrong}); resume with the optimizer.kind it was "
+                f"{path} holds the state of another optimizer (at {wrong}); resume with the optimizer.kind it was "
                 "written with, or start a new run."
             )
 

@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from stretto.layout.stages import stage_layers
 from stretto.models.build import build, initialize
 from stretto.models.decoder import Decoder
+from stretto.models.precisions import PRECISIONS
 from stretto.spec.shape import ModelShape
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def build_stages(shape: ModelShape, stages: int, precision: str, device: torch.d
     """
     cuts = stage_layers(shape, stages)
     parts = [
-        build(shape, layers=cut, embed=i == 0, head=i == stages - 1, device=device, dtype=DTYPES[precision])
+        build(shape, layers=cut, embed=i == 0, head=i == stages - 1, device=device, dtype=PRECISIONS[precision])
         for i, cut in enumerate(cuts)
     ]
     if shape.tied and stages > 1:

@@ -1,8 +1,9 @@
 """The training step: a rank's records of a Program, run one after the other.
 
 Contract of scale: the step's loss is the sum of the task's losses over all microbatches of all ranks, divided by the
-labelled positions of all microbatches of all ranks; the gradients are the gradient of that. Each backward pass starts
-from 1 / (all labelled positions), so gradients only need to be summed, over microbatches and over ranks.
+labelled positions of all microbatches of all ranks; the gradients are the gradient of that. Backward passes take the
+gradient of the sum; it is summed over microbatches and ranks and then divided once, in the precision that the optimizer
+keeps (1 / positions is no bfloat16 number: dividing earlier would scale some gradients and not others).
 
 Between stages of one rank the activations are cut: the next stage starts from a detached copy of the handle, and its
 gradient is handed to the earlier stage's backward pass. Nothing hangs on autograd hooks.
@@ -10,6 +11,7 @@ gradient is handed to the earlier stage's backward pass. Nothing hangs on autogr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -92,7 +94,6 @@ class Step:
             Refused: the loss or the gradient is no number, or `accept` refused; parameters are as before.
         """
         counts = [(b.labelled_tokens, b.document_tokens, causal_pairs(document_lengths(b))) for b in batches]
-        sums = [int(n) for n in self.world.exchange([sum(n) for n in zip(*counts, strict=True)]).sum(0)]
         device_batches = [on_device(b, self.world.device) for b in batches]
         loss, result = torch.zeros((), dtype=torch.float64, device=self.world.device), None
         for stage in self.stages:
@@ -101,7 +102,7 @@ class Step:
             with self.recorder.span(str(record)):
                 match record:
                     case Compute("F", stage, microbatch):
-                        loss += self._forward(stage, microbatch, device_batches[microbatch], max(sums[0], 1))
+                        loss += self._forward(stage, microbatch, device_batches[microbatch])
                     case Compute("B", stage, microbatch):
                         self._backward(stage, microbatch)
                     case State("gather", stage):
@@ -111,14 +112,16 @@ class Step:
                         self._reductions[stage] = work, self.recorder.now_s()
                     case State("update", stage):
                         if result is None:
-                            result = self._settle(loss, sums)
+                            result = self._settle(loss, [sum(n) for n in zip(*counts, strict=True)])
                             accept(result)
                             self._clip(result.grad_norm)
                         self.optimizers[stage].step(rate_factor)
+                    case _:
+                        raise AssertionError(f"no such record: {record}")
         assert result is not None, "the program updates nothing"
         return result
 
-    def _forward(self, stage: int, microbatch: int, batch: DeviceBatch, labelled: int) -> Tensor | float:
+    def _forward(self, stage: int, microbatch: int, batch: DeviceBatch) -> Tensor | float:
         key = stage, microbatch
         x = batch.tokens if stage == 0 else self._outputs[stage - 1, microbatch].detach().requires_grad_()
         part = self.stages[stage].part
@@ -128,8 +131,7 @@ class Step:
         if stage < len(self.stages) - 1:
             self._outputs[key] = hidden
             return 0.0
-        loss = self.task.loss(hidden, part.head_weight, batch)
-        self._outputs[key] = loss / labelled
+        self._outputs[key] = self.task.loss(hidden, part.head_weight, batch)
         return self._outputs[key].detach()
 
     def _backward(self, stage: int, microbatch: int) -> None:
@@ -142,18 +144,19 @@ class Step:
         collect_gradients(self.stages[stage])
 
     def _settle(self, loss: Tensor, counts: Sequence[int]) -> StepResult:
-        """Wait for the reductions and measure the gradient."""
+        """Wait for the reductions, divide by the labelled positions, and measure the gradient."""
         for stage, (work, start_s) in self._reductions.items():
             if work is not None:
                 work.wait()
             self.recorder.add(f"reduce{stage}", "communication", start_s)
         self._reductions.clear()
-        grads = [stage.flat_grads for stage in self.stages]
+        total, *sums = self.world.exchange([float(loss), *counts]).sum(0).tolist()
+        labelled, documents, pairs = (int(n) for n in sums)
+        grads = [stage.flat_grads.mul_(1 / max(labelled, 1)) for stage in self.stages]
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in grads]))
-        total = float(self.world.exchange([float(loss)])[:, 0].sum())
-        result = StepResult(total, float(norm), *counts)
-        if not (torch.isfinite(norm) and abs(total) < float("inf")):
-            raise Refused(f"the loss is {total:.4g} and the norm of the gradient is {result.grad_norm:.4g}")
+        result = StepResult(total / max(labelled, 1), float(norm), labelled, documents, pairs)
+        if not (math.isfinite(result.grad_norm) and math.isfinite(total)):
+            raise Refused(f"the loss is {result.loss:.4g} and the norm of the gradient is {result.grad_norm:.4g}")
         return result
 
     def _clip(self, norm: float) -> None:

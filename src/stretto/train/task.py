@@ -14,8 +14,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from stretto.data.rows import Rows
 from stretto.ops.cross_entropy import linear_cross_entropy, token_losses
 from stretto.spec.batch import PackedBatch
+from stretto.spec.errors import UserError
 
 Prepare: TypeAlias = Callable[[PackedBatch, int], PackedBatch]
 Loss: TypeAlias = Callable[[Tensor, Tensor, "DeviceBatch"], Tensor]
@@ -32,8 +34,8 @@ class DeviceBatch:
     offsets: tuple[int, ...]
 
 
-def keep_batch(batch: PackedBatch, row: int) -> PackedBatch:
-    """The default `prepare`: the batch as it is."""
+def keep_row(batch: PackedBatch, row: int) -> PackedBatch:
+    """The default `prepare`: the row as it is."""
     return batch
 
 
@@ -52,12 +54,43 @@ class Task:
     """What is trained for.
 
     Attributes:
-        prepare: ``(batch, row) -> batch`` before a microbatch is used: change tokens or labels (arrays keep their
-            sizes); `row` is the index of the microbatch's first row, to key random numbers by.
+        prepare: ``(row, number) -> row`` for every packed row before it is used: change tokens or labels (arrays keep
+            their sizes). Key random numbers by `number`, the row's place in the data, and they depend on no layout.
         loss: ``(hidden [T, C], head [V, C], batch) -> scalar``: the differentiable sum over labelled positions.
         measure: ``(hidden, head, batch) -> {name: sum}`` in validation; each is divided by the labelled positions.
     """
 
-    prepare: Prepare = keep_batch
+    prepare: Prepare = keep_row
     loss: Loss = next_token_loss
     measure: Measure = next_token_measures
+
+
+class PreparedRows:
+    """Rows as a task wants them; a source for `data.loader.Loader`.
+
+    Attributes:
+        tokens: positions of a row.
+    """
+
+    def __init__(self, rows: Rows, prepare: Prepare) -> None:
+        self.tokens = rows.tokens
+        self._rows, self._prepare = rows, prepare
+
+    @property
+    def rows_per_epoch(self) -> int:
+        """Rows until documents come again."""
+        return self._rows.rows_per_epoch
+
+    def row(self, number: int) -> PackedBatch:
+        """Row `number` after the task's `prepare`.
+
+        Raises:
+            UserError: what it returned has other sizes.
+        """
+        made = self._prepare(self._rows.row(number), number)
+        sizes = {len(made.tokens), len(made.positions), len(made.labels)}
+        if sizes != {self.tokens}:
+            raise UserError(
+                f"the task's prepare made arrays of {sorted(sizes)} positions; expected {self.tokens} each."
+            )
+        return made

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from stretto.spec.value import Value
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
 
 class AdamW(Value):
     """AdamW (Loshchilov and Hutter 2019) for every parameter; norm scales are not decayed."""
@@ -15,7 +17,7 @@ class AdamW(Value):
     kind: Literal["adamw"] = "adamw"
     lr: float = Field(default=3e-3, gt=0)
     """Peak learning rate."""
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
     """Decay of the first and second moment."""
     eps: float = Field(default=1e-8, gt=0)
     """Added to the root of the second moment."""

@@ -16,8 +16,8 @@ class Train(Value):
     steps: int = Field(default=1000, ge=1)
     """Optimizer steps; the run ends after the last."""
     seconds: float | None = Field(default=None, gt=0)
-    """Ends the run after this much training time if it comes before the last step, and lets the learning-rate
-    schedule follow the clock; such a run is not repeated bit for bit."""
+    """Ends the run after this much time (validation and saving included) if it comes before the last step, and lets the
+    learning-rate schedule follow the clock; such a run is not repeated bit for bit."""
     rows: int = Field(default=16, ge=1)
     """Rows of one step, over all ranks; a multiple of layout.data."""
     microbatch_rows: int = Field(default=4, ge=1)
@@ -30,8 +30,9 @@ class Train(Value):
     """Longest gradient, by the norm over all parameters; none to leave gradients as they are."""
     activation_checkpointing: bool = False
     """Keep only the input of every layer and compute the rest again in the backward pass."""
-    stages: int = Field(default=2, ge=1)
-    """Pieces that the model is cut into; a piece's gradients are reduced while earlier pieces run backward."""
+    stages: int | None = Field(default=None, ge=1)
+    """Pieces that the model is cut into; a piece's gradients are reduced while earlier pieces run backward. By default
+    two, or one where the model has one layer."""
     spike: float = Field(default=3.0, gt=1)
     """Stop when a step's loss is this many times the mean of recent steps (and half a nat above), or is no number."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
