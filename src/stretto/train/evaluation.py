@@ -67,7 +67,8 @@ def evaluate(
         progress: called with the number of tokens predicted since its last call.
 
     Raises:
-        UserError: the checkpoint or the data set cannot be read, they have different tokenizers, or a size is wrong.
+        UserError: the checkpoint or the data set cannot be read, they have different tokenizers, the data set
+            holds no text to predict, or a size is wrong.
     """
     stored = open_checkpoint(Path(checkpoint))
     shape, data = stored.manifest.shape, Dataset.open(dataset)
@@ -77,9 +78,17 @@ def evaluate(
             f"{dataset} was tokenised with tokenizer {data.index.tokenizer}; "
             f"expected the checkpoint's, {mine.digest} (in {stored.path})."
         )
-    length = tokens or shape.context
+    length = shape.context if tokens is None else tokens
+    if length < 1:
+        raise bad_value("tokens", length, "at least 1")
     if length > shape.context:
         raise bad_value("tokens", length, f"at most the model's context, {shape.context}")
+    size = int(data.text_bytes.sum())
+    if not data.predicted_tokens or not size:
+        raise UserError(
+            f"{dataset} holds no text to predict: {data.predicted_tokens} of its tokens carry loss and follow another, "
+            f"and they stand for {size} bytes; expected documents, or chats whose chosen turns say something."
+        )
     back = length // 2 if overlap is None else overlap
     where = choose_device(device)
     model = load_model(stored, where, choose_dtype(precision, where))
@@ -91,5 +100,4 @@ def evaluate(
             total += float(token_losses(hidden, model.head_weight, batch.labels).sum(dtype=torch.float64))
             if progress is not None:
                 progress(packed.labelled_tokens)
-    size = int(data.text_bytes.sum())
     return Evaluation(total / data.predicted_tokens, total / math.log(2) / size, data.predicted_tokens, size, len(data))
