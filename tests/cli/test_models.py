@@ -54,7 +54,7 @@ def counted(capsys, *words):
 
 
 def test_families(capsys):
-    assert counted(capsys) == {"families": FAMILIES}
+    assert counted(capsys) == {"families": {name: family.summary for name, family in FAMILIES.items()}}
     assert main(["models"]) == 0
     assert "llama" in capsys.readouterr().out
 
@@ -92,6 +92,7 @@ def test_text_for_people(capsys):
         (["--model.layers", "2"], "--vocabulary is missing"),
         (["--vocabulary", "0"], "--vocabulary is 0; expected an integer of at least 1."),
         (["--vocabulary", "9", "--model.heads", "3", "--model.kv_heads", "2"], "kv_heads is 2"),
+        (["--vocabulary", "9", "--model.width", "none"], "model.width is None; expected an integer."),
         (["--vocabulary", "9", "--model.width", "x"], "model.width is 'x'; expected an integer."),
         (["/nowhere/at/all"], "does not exist"),
         (["RUN"], "data.sources.0.path is 'nowhere', which does not exist; give --vocabulary N instead."),

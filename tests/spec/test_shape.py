@@ -16,7 +16,7 @@ def test_a_shape_goes_there_and_back():
     ("change", "says"),
     [
         ({"layers": []}, "layers is []"),
-        ({"family": "lama"}, "family is 'lama'"),
+        ({"family": 3}, "family is 3; expected text"),
         ({"width": 0}, "width is 0; expected at least 1."),
         ({"heads": 3, "kv_heads": 2}, "kv_heads is 2; expected a divisor of heads, 3."),
         ({"head_width": 3}, "head_width is 3; expected a multiple of 2"),

@@ -54,7 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
     """List the families, or count one model."""
     overrides: dict[str, str] = kinds_first(arguments.overrides)
     if arguments.path is None and not overrides and arguments.vocabulary is None:
-        emit(arguments, {"families": FAMILIES}, _show_families)
+        families = {name: family.summary for name, family in FAMILIES.items()}
+        emit(
+            arguments, {"families": families}, lambda out: table(out, ("family", "what it is"), list(families.items()))
+        )
         return 0
     found = subject(arguments.path, overrides, arguments.vocabulary)
     data = counts(found)
@@ -149,10 +152,6 @@ def _checked(vocabulary: int) -> int:
     if vocabulary < 1:
         raise UserError(f"--vocabulary is {vocabulary}; expected an integer of at least 1.")
     return vocabulary
-
-
-def _show_families(out: Console) -> None:
-    table(out, ("family", "what it is"), list(FAMILIES.items()))
 
 
 def _show_counts(out: Console, data: Mapping[str, Any]) -> None:

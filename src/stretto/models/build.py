@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from stretto.models.decoder import Attention, Decoder, Embedding, FeedForward, Layer, Linear, Norm
+from stretto.models.registry import family
 from stretto.ops.rotary import rotary_table
 from stretto.spec.parameters import Parameter, parameters
 from stretto.spec.shape import ModelShape
@@ -40,7 +41,11 @@ def build(
 
     Returns:
         The part, its parameters named as in `spec.parameters.parameters`.
+
+    Raises:
+        UserError: the shape's family is not registered.
     """
+    family(shape.family)
     table = {p.name: p for p in parameters(shape)}
     held = range(len(shape.layers)) if layers is None else layers
 

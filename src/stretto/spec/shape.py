@@ -66,7 +66,8 @@ class ModelShape(Value):
     """A decoder: embedding, layers, a last norm and an output head."""
 
     format: Literal["stretto.shape/1"] = "stretto.shape/1"
-    family: Literal["llama"] = "llama"
+    family: str = "llama"
+    """Which of `models.registry.FAMILIES` it is."""
     width: int = Field(ge=1)
     """Width of the residual stream, C."""
     vocabulary: int = Field(ge=1)
