@@ -9,11 +9,10 @@ import torch
 from stretto.checkpoint.reading import StoredCheckpoint
 from stretto.models.build import build
 from stretto.models.decoder import Decoder
+from stretto.models.precisions import PRECISIONS
+from stretto.parallel.world import DEVICES, pick_device
 from stretto.spec.errors import UserError, bad_value, unknown_name
 from stretto.text.tokenizer import TOKENIZER_FILE, Tokenizer
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def choose_device(name: str) -> torch.device:
@@ -24,10 +23,9 @@ def choose_device(name: str) -> torch.device:
     """
     if name not in DEVICES:
         raise unknown_name("device", name, DEVICES)
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
+    if name == "cuda" and not torch.cuda.is_available():
         raise bad_value("device", name, "a device of this machine, which has no CUDA GPU", "use 'cpu' or 'auto'")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
+    return pick_device(name)
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
