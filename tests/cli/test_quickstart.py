@@ -11,7 +11,7 @@ from stretto.spec.errors import StrettoError, UserError
 
 
 def _arguments(folder, **changes):
-    return argparse.Namespace(**{"folder": folder, "seconds": "240", "ranks": "2"} | changes)
+    return argparse.Namespace(**{"folder": folder, "seconds": 240.0, "ranks": 2} | changes)
 
 
 def test_the_recipe_is_a_valid_run(tmp_path):
@@ -24,7 +24,7 @@ def test_the_recipe_is_a_valid_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"), [({"seconds": "-1"}, "train.seconds"), ({"ranks": "3"}, "train.rows")]
+    ("changes", "sentence"), [({"seconds": -1.0}, "--seconds is -1.0"), ({"ranks": 3}, "--ranks is 3")]
 )
 def test_wrong_flags(tmp_path, changes, sentence):
     with pytest.raises(UserError, match=sentence):

@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from stretto.spec.environment import Ranks, cache_folder, launched_ranks
+from stretto.spec.environment import Ranks, launched_ranks, launcher_leaves_signals
 from stretto.spec.errors import UserError
 
 NAMES = ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "WORLD_SIZE")
@@ -40,9 +42,12 @@ def test_half_an_environment_is_told(monkeypatch, values, says):
     assert says in str(error.value)
 
 
-def test_the_cache_folder(monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert cache_folder() == "/somewhere"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/nowhere")
-    assert cache_folder() == "/nowhere/.cache"
+@pytest.mark.parametrize("before", [None, "SIGTERM"])
+def test_the_launcher_is_told_and_untold(monkeypatch, before):
+    name = "TORCHELASTIC_SIGNALS_TO_HANDLE"
+    monkeypatch.delenv(name, raising=False)
+    if before is not None:
+        monkeypatch.setenv(name, before)
+    with launcher_leaves_signals():
+        assert os.environ[name] == "SIGHUP,SIGQUIT"
+    assert os.environ.get(name) == before

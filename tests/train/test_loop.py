@@ -203,7 +203,13 @@ def test_checkpointing_activations_changes_no_bit(make_config, tmp_path):
         ({"layout": {"tensor": 2}}, "layout.tensor is 2"),
         ({"train": {"stages": 3}}, "train.stages is 3"),
         ({"train": {"rows": 4096, "microbatch_rows": 2}}, "4096"),
-        ({"validation": {"path": "nowhere"}}, "nowhere"),
+        ({"validation": {"path": "nowhere"}}, "validation.path: nowhere"),
+        ({"data": {"sources": [{"path": "nowhere"}]}}, "data.sources: nowhere"),
+        ({"model": {"width": 200_000, "feed_forward": 200_000}}, r"need .* GiB .* which has"),
+        (
+            {"layout": {"data": 2000}, "train": {"rows": 2000, "microbatch_rows": 1}},
+            "layout.data is 2000; expected at most",
+        ),
     ],
 )
 def test_wrong_runs_are_one_sentence(make_config, tables, sentence):
@@ -350,3 +356,12 @@ def test_resuming_two_ranks_changes_no_bit(make_config, tmp_path, ranks):
 def _run_on(world, config, resume=None):
     with ExitStack() as stack:
         open_loop(config, Task(), resume, False, world, ignore, StopRequest(), stack).run()
+
+
+def test_a_data_set_without_its_tokenizer(make_config, small_data, tmp_path):
+    broken = shutil.copytree(small_data / "train", tmp_path / "broken")
+    (broken / "tokenizer.json").unlink()
+    config = make_config(data={"sources": [{"path": broken}]})
+    with pytest.raises(UserError, match=r"tokenizer.json cannot be read"):
+        stretto.train(config)
+    assert not config.folder.exists()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stretto.cli import show
-from stretto.spec.errors import StrettoError
+from stretto.spec.errors import StrettoError, bad_value
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PROMPT = 'def read_config(path):\n    """Read a configuration file and return its options as a dictionary."""\n    '
 ATTEMPTS = 32
 VOCABULARY = 4096
+RANKS = (1, 2, 4, 8)
 STOPS = ("\ndef ", "\nclass ", "\n\n\n")
 
 
@@ -49,8 +50,8 @@ class Written:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, how long and on how many ranks."""
     parser.add_argument("--folder", type=Path, default=Path("quickstart"), help="where to write (default: quickstart)")
-    parser.add_argument("--seconds", metavar="S", default="240", help="training time (default: 240)")
-    parser.add_argument("--ranks", metavar="N", default="2", help="local ranks to train on (default: 2)")
+    parser.add_argument("--seconds", metavar="S", type=float, default=240, help="training time (default: 240)")
+    parser.add_argument("--ranks", metavar="N", type=int, default=2, help="local ranks: 1, 2, 4 or 8 (default: 2)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -86,14 +87,19 @@ def run(arguments: argparse.Namespace) -> int:
 def _config(arguments: argparse.Namespace) -> RunConfig:
     from stretto.spec.run.config import read_run
 
+    if not arguments.seconds > 0:
+        raise bad_value("--seconds", arguments.seconds, "more than 0")
+    if arguments.ranks not in RANKS:
+        raise bad_value("--ranks", arguments.ranks, "1, 2, 4 or 8, which divide the rows of a step")
     data = arguments.folder / "data"
     run_folder = next(p for n in count(1) if not (p := arguments.folder / f"run-{n}").exists())
     overrides = {
         "folder": str(run_folder),
         "data.sources": f"[{{path = '{data / 'train'}'}}]",
         "validation.path": str(data / "validation"),
-        "train.seconds": arguments.seconds,
-        "layout.data": arguments.ranks,
+        "train.seconds": str(arguments.seconds),
+        "layout.data": str(arguments.ranks),
+        "train.microbatch_rows": str(min(4, 8 // arguments.ranks)),
     }
     with as_file(files("stretto.recipes") / "quickstart.toml") as recipe:
         return read_run(recipe, overrides)

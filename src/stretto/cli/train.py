@@ -91,6 +91,8 @@ def summary(outcome: Outcome, curve: Path | None) -> dict[str, Any]:
 
 
 def _say(out: Console, outcome: Outcome, curve: Path | None) -> None:
+    if outcome.loss is None:
+        out.print("the run was complete already: raise --train.steps to go on")
     loss = "" if outcome.loss is None else f", loss {outcome.loss:.3f}"
     held_out = "".join(f", validation {name} {value:.3f}" for name, value in outcome.measures.items())
     out.print(f"{outcome.step} steps, {outcome.tokens:,} tokens in {outcome.elapsed_s:.0f} s{loss}{held_out}")

@@ -22,15 +22,15 @@ class Layout(Value):
     data: int = Field(default=1, ge=1)
     """Replicates: ranks that hold all parameters and different documents."""
     shard: int = Field(default=1, ge=1)
-    """Ranks over which parameters, gradients and optimizer state are cut (ZeRO, FSDP)."""
+    """Ranks over which parameters, gradients and optimizer state are cut (ZeRO, FSDP); training takes 1 only."""
     sequence: int = Field(default=1, ge=1)
-    """Ranks that share the positions of one batch."""
+    """Ranks that share the positions of one batch; training takes 1 only."""
     tensor: int = Field(default=1, ge=1)
-    """Ranks that share each matrix."""
+    """Ranks that share each matrix; training takes 1 only."""
     pipeline: int = Field(default=1, ge=1)
-    """Ranks that hold different stages of the model."""
+    """Ranks that hold different stages of the model; training takes 1 only."""
     expert: int = Field(default=1, ge=1)
-    """Ranks that hold different experts."""
+    """Ranks that hold different experts; training takes 1 only."""
 
     @property
     def ranks(self) -> int:

@@ -11,6 +11,7 @@ All ranks see the same numbers, so they take the same decisions without asking a
 from __future__ import annotations
 
 import hashlib
+import math
 import signal
 import time
 from collections.abc import Mapping
@@ -170,7 +171,7 @@ class Loop:
             elapsed_s=now_s,
             tokens_per_s=pace.tokens / pace.seconds,
             peak_share=pace.flops / pace.seconds / self.peak_flops,
-            left_s=now_s * (1 - share) / share if share else float("inf"),
+            left_s=self._left_s(now_s, share),
         )
         self.watch(event)
         if self.log is not None:
@@ -186,6 +187,12 @@ class Loop:
                     "peak_share": round(event.peak_share, 4),
                 }
             )
+
+    def _left_s(self, now_s: float, share: float) -> float:
+        """Time left at this pace, or until the clock ends the run."""
+        left_s = now_s * (1 - share) / share if share else math.inf
+        limit_s = self.config.train.seconds
+        return left_s if limit_s is None else max(0.0, min(left_s, limit_s - now_s))
 
     def _now_and_then(self) -> None:
         if self.validation and self.progress.step % self.config.validation.every == 0:

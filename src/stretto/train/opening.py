@@ -11,15 +11,17 @@ from stretto.checkpoint.folders import complete
 from stretto.checkpoint.group import together
 from stretto.checkpoint.reading import StoredCheckpoint
 from stretto.checkpoint.resuming import resolve_resume
+from stretto.count.bytes import training_bytes
 from stretto.count.flops import CONVENTION, rates
 from stretto.data.loader import Loader
 from stretto.data.rows import Rows
 from stretto.models.precisions import PRECISIONS
 from stretto.parallel.launch import Interrupted
 from stretto.parallel.world import World, join_world
+from stretto.probe.machine import describe_machine
 from stretto.probe.matmul import measure_peak
 from stretto.spec.batch import PackedBatch, join
-from stretto.spec.errors import bad_value
+from stretto.spec.errors import UserError, bad_value
 from stretto.spec.manifest import Progress
 from stretto.spec.parameters import parameters
 from stretto.spec.run.config import RunConfig
@@ -74,8 +76,10 @@ def open_loop(
 ) -> Loop:
     """Put a run together; what must be closed after it is left on `stack`."""
     train = config.train
-    rows = Rows(config.data)
+    rows = _rows(config.data, "data.sources")
+    files = tokenizer_files(config)
     shape = config.model.shape(rows.vocabulary, config.data.tokens)
+    _check_memory(config, shape, world)
     loader = Loader(
         PreparedRows(rows, task.prepare),
         rows_per_step=train.rows,
@@ -115,9 +119,31 @@ def open_loop(
         peak_flops=peak,
         progress=progress,
         profile=profile,
-        tokenizer_files=tokenizer_files(config),
+        tokenizer_files=files,
         saved=saved,
     )
+
+
+def _rows(data: Data, field: str) -> Rows:
+    try:
+        return Rows(data)
+    except UserError as error:
+        raise UserError(f"{field}: {error}") from None
+
+
+def _check_memory(config: RunConfig, shape: ModelShape, world: World) -> None:
+    """Refuse a model whose weights, gradients and optimizer state alone are more than the machine's memory."""
+    if world.device.type == "cuda":
+        has = torch.cuda.get_device_properties(world.device).total_memory
+        share = 1
+    else:
+        has, share = describe_machine().memory_bytes, world.local_ranks
+    needs = share * training_bytes(shape, config.train.precision, config.optimizer).total_bytes
+    if has is not None and needs > has:
+        raise UserError(
+            f"the model's weights, gradients and optimizer state need {needs / 2**30:,.1f} GiB on {share} rank(s) of "
+            f"this machine, which has {has / 2**30:,.1f} GiB; expected a smaller model (see stretto models)."
+        )
 
 
 def _stored(config: RunConfig, resume: str | None, shape: ModelShape, world: World) -> StoredCheckpoint | None:
@@ -139,7 +165,7 @@ def _validation_batches(config: RunConfig, task: Task, world: World, tokenizer: 
     path = config.validation.path
     if path is None:
         return []
-    rows = Rows(Data(sources=(Source(path=path),), tokens=config.data.tokens))
+    rows = _rows(Data(sources=(Source(path=path),), tokens=config.data.tokens), "validation.path")
     if rows.tokenizer != tokenizer:
         raise bad_value("validation.path", str(path), f"a data set of the training data's tokenizer, {tokenizer}")
     count = min(config.validation.rows, rows.rows_per_epoch)

@@ -6,8 +6,12 @@ launcher) started, it takes its place among those.
 
 from __future__ import annotations
 
+import torch
+
 from stretto.layout.supported import supported
+from stretto.parallel.cores import usable_cores
 from stretto.parallel.launch import launch
+from stretto.parallel.world import pick_device
 from stretto.spec.environment import launched_ranks
 from stretto.spec.errors import UserError, bad_value
 from stretto.spec.run.config import RunConfig
@@ -53,5 +57,14 @@ def train(
         raise bad_value("layout.data", config.layout.data, f"{place.ranks}, the number of ranks that were launched")
     arguments = config, task or Task(), resume, profile, watch
     if place is None and ranks > 1:
+        _check_local_ranks(config)
         return launch(run_rank, ranks, *arguments)[0]
     return run_rank(*arguments)
+
+
+def _check_local_ranks(config: RunConfig) -> None:
+    """Refuse more ranks than this machine can sensibly run: GPUs on a GPU machine, a few a core on a CPU."""
+    ranks, device = config.layout.ranks, pick_device(config.train.device)
+    most = torch.cuda.device_count() if device.type == "cuda" else max(8, 4 * usable_cores())
+    if ranks > most:
+        raise bad_value("layout.data", ranks, f"at most {most} ranks on this machine", "torchrun takes more machines")

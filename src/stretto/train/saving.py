@@ -100,8 +100,8 @@ def _check_state(path: Path, step: Step, state: Mapping[str, Tensor], trained: b
         wrong = optimizer.foreign(state) if trained else None
         if wrong is not None:
             raise UserError(
-                f"{path} holds the state of another optimizer (at {wrong}); resume with the optimizer.kind it was "
-                "written with, or start a new run."
+                f"{path} holds the state of another optimizer (it differs at {wrong}); resume with the optimizer.kind "
+                "it was written with, or start a new run."
             )
 
 
@@ -114,4 +114,10 @@ def _tensors(step: Step) -> dict[str, Tensor]:
 def tokenizer_files(config: RunConfig) -> dict[str, bytes]:
     """What makes a checkpoint self-contained: the tokenizer of the training data, read once at the start."""
     folder = config.data.sources[0].path
-    return {name: (folder / name).read_bytes() for name in (TOKENIZER_FILE, CONFIG_FILE)}
+    try:
+        return {name: (folder / name).read_bytes() for name in (TOKENIZER_FILE, CONFIG_FILE)}
+    except OSError as error:
+        raise UserError(
+            f"{error.filename} cannot be read ({(error.strerror or '').lower()}); expected the data set's tokenizer "
+            "there; build the data set again."
+        ) from None

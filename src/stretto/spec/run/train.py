@@ -22,7 +22,7 @@ class Train(Value):
     """Rows of one step, over all ranks; a multiple of layout.data."""
     microbatch_rows: int = Field(default=4, ge=1)
     """Rows that go through the model at once on a rank; divides rows / layout.data."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Initial weights."""
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
     """Arithmetic of the passes. Under bfloat16 weights, gradients and optimizer state are kept in float32."""
@@ -37,7 +37,7 @@ class Train(Value):
     """Stop when a step's loss is this many times the mean of recent steps (and half a nat above), or is no number."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to run; auto takes the GPU where there is one."""
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=1024)
     """Threads of a rank on the CPU; by default the machine's cores over its local ranks."""
 
 
