@@ -16,7 +16,9 @@ def test_lengths_bytes_and_parts(write):
 
 
 def test_a_foreign_folder(tmp_path):
-    with pytest.raises(UserError, match=r"is no data set: expected a folder with index.json by stretto data build$"):
+    with pytest.raises(
+        UserError, match=r"is no data set: expected a folder that stretto data build made, with index.json\.$"
+    ):
         Dataset.open(tmp_path)
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _UNSEEN = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
+MOST_THREADS = 1024  # far more make torch's thread pool crash
+
+
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     """The checkpoint, and how to run it."""
     parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path, help="a checkpoint's folder, or a run's")
@@ -59,8 +62,8 @@ def load_engine(arguments: argparse.Namespace, max_batch: int) -> Engine:
     Raises:
         UserError: the checkpoint is no good, or a flag has a wrong value.
     """
-    if arguments.threads is not None and arguments.threads < 1:
-        raise bad_value("--threads", arguments.threads, "an integer of at least 1")
+    if arguments.threads is not None and not 1 <= arguments.threads <= MOST_THREADS:
+        raise bad_value("--threads", arguments.threads, f"an integer from 1 to {MOST_THREADS}")
     import torch
 
     from stretto.engine.engine import Engine

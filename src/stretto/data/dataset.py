@@ -53,7 +53,9 @@ class Dataset:
         if not path.is_file():
             inside = folder / "train"
             hint = f"; did you mean {inside}?" if (inside / INDEX_FILE).is_file() else ""
-            raise UserError(f"{folder} is no data set: expected a folder with {INDEX_FILE} by stretto data build{hint}")
+            raise UserError(
+                f"{folder} is no data set: expected a folder that stretto data build made, with {INDEX_FILE}{hint}."
+            )
         index = load_json(Index, path, "the index of a data set")
         for file in (f for shard in index.shards for f in shard.files):
             _check_size(folder / file.name, file.size_bytes)

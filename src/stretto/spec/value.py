@@ -173,9 +173,8 @@ def _sentence(kind: type[Value], error: ValidationError, where: str) -> UserErro
         return UserError(
             prefix + str(bad_value(field, value, f"at least {first.get('ctx', {})['min_length']} of them"))
         )
-    expected = _PLAIN.get(why) or first["msg"].removeprefix("Input should be ").replace(
-        "greater than or equal to", "at least"
-    )
+    plain = first["msg"].removeprefix("Input should be ").replace("greater than or equal to", "at least")
+    expected = _PLAIN.get(why) or plain.replace("less than or equal to", "at most")
     return UserError(prefix + str(bad_value(field, value, expected)))
 
 

@@ -140,3 +140,16 @@ def test_a_required_field(tmp_path):
     path.write_text('folder = "runs/a"\n')
     with pytest.raises(UserError, match="data is missing"):
         read_run(path)
+
+
+def test_a_wrong_flag_is_named_as_one(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('folder = "x"\n[data]\nsources = [{ path = "d" }]\n[train]\nsteps = 0\n')
+    with pytest.raises(UserError, match=r"^--train.rows is 0; expected at least 1\.$"):
+        read_run(path, {"train.steps": "3", "train.rows": "0"})
+    with pytest.raises(UserError, match=r"run.toml: train.steps is 0; expected at least 1\.$"):
+        read_run(path, {"train.rows": "8"})
+    with pytest.raises(UserError, match=r"^--data.sources is .*; expected at least 1 of them\.$"):
+        read_run(path, {"train.steps": "3", "data.sources": "[]"})
+    with pytest.raises(UserError, match=r"^--lr_schedule.final is 2.0; expected at most 1\.$"):
+        read_run(path, {"train.steps": "3", "lr_schedule.final": "2"})

@@ -72,8 +72,14 @@ def read_run(path: Path | str, overrides: Mapping[str, str] | None = None) -> Ru
         UserError: the file cannot be read, or a field is unknown or wrong.
     """
     table = _with_kinds(read_toml(Path(path)))
-    lay_over(table, overrides or {})
-    return load(RunConfig, table, str(path))
+    given = overrides or {}
+    lay_over(table, given)
+    try:
+        return load(RunConfig, table, str(path))
+    except UserError as error:
+        said = str(error).removeprefix(f"{path}: ")
+        flag = next((field for field in given if said.startswith(field)), None)
+        raise (UserError(f"--{said}") if flag else error) from None
 
 
 def lay_over(table: dict[str, Any], overrides: Mapping[str, str]) -> None:

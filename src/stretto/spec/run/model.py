@@ -14,17 +14,17 @@ class LlamaModel(Value):
     """A Llama-shape decoder: rotary positions, grouped-query attention, SwiGLU, RMS norms."""
 
     kind: Literal["llama"] = "llama"
-    width: int = Field(default=256, ge=1)
+    width: int = Field(default=256, ge=1, le=2**20)
     """Width of the residual stream."""
-    layers: int = Field(default=6, ge=1)
+    layers: int = Field(default=6, ge=1, le=10_000)
     """Number of layers."""
-    heads: int = Field(default=4, ge=1)
+    heads: int = Field(default=4, ge=1, le=2**16)
     """Query heads."""
-    kv_heads: int = Field(default=4, ge=1)
+    kv_heads: int = Field(default=4, ge=1, le=2**16)
     """Key/value heads; divides heads."""
-    head_width: int = Field(default=64, ge=2, multiple_of=2)
+    head_width: int = Field(default=64, ge=2, le=2**16, multiple_of=2)
     """Width of one head."""
-    feed_forward: int = Field(default=704, ge=1)
+    feed_forward: int = Field(default=704, ge=1, le=2**24)
     """Inner width of the feed-forward."""
     tied: bool = False
     """Whether the output head is the embedding's weight."""
