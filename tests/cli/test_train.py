@@ -124,6 +124,19 @@ def test_a_signal_saves_and_resumes(two_ranks, whom):
     assert len(_losses(config.folder)) == steps + 2
 
 
+@pytest.mark.parametrize("after_s", [1.0, 2.5])
+def test_an_early_ctrl_c_is_one_sentence(two_ranks, after_s):
+    """While ranks still load there is nothing to save, and nothing to show but that it stopped."""
+    _, path = two_ranks("early", steps=4000)
+    process = _start(path)
+    time.sleep(after_s)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT, said
+    assert "Traceback" not in said
+    assert len([line for line in said.splitlines() if "stopped" in line]) <= 1
+
+
 def test_kill_9_leaves_the_last_checkpoint(two_ranks):
     config, path = two_ranks("killed", steps=4000)
     process = _start(path, "--checkpoint.every", "3")

@@ -19,6 +19,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -107,12 +108,28 @@ def _signals_to_ranks() -> Iterator[None]:
                 os.kill(child.pid, number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Ranks inherit the mask: a Ctrl-C that comes while they still load waits until `_rank` can answer it.
+    resource_tracker.ensure_running()  # first, since starting it unblocks SIGINT
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    over = threading.Event()
+    listener = threading.Thread(target=_listen, args=(over, pass_on), daemon=True)
+    listener.start()
     try:
         with launcher_leaves_signals():
             yield
     finally:
+        over.set()
+        listener.join()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _listen(over: threading.Event, pass_on: Callable[[int, object], None]) -> None:
+    """Pass on the SIGINTs that are blocked everywhere else in this process, until it is over."""
+    while not over.is_set():
+        if signal.sigtimedwait([signal.SIGINT], 0.1) is not None:
+            pass_on(signal.SIGINT, None)
 
 
 def _check_sendable(function: Callable[..., object], args: tuple[Any, ...]) -> None:
@@ -134,6 +151,7 @@ def _rank(notes: str, function: Callable[..., R], args: tuple[Any, ...]) -> R:
     place = launched_ranks()
     name = Path(notes) / f"{place.rank if place else 0}.json"
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         return function(*args)
     except StrettoError as error:
         kind = type(error).__name__
