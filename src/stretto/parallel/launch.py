@@ -108,21 +108,34 @@ def _signals_to_ranks() -> Iterator[None]:
                 os.kill(child.pid, number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    # Ranks inherit the mask: a Ctrl-C that comes while they still load waits until `_rank` can answer it.
+    try:
+        with launcher_leaves_signals(), _interrupts_wait(pass_on):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _interrupts_wait(pass_on: Callable[[int, object], None]) -> Iterator[None]:
+    """Let a Ctrl-C that comes while ranks still load wait until `_rank` can answer it: they inherit the signal mask.
+
+    Where a system cannot wait for a blocked signal (macOS), nothing is blocked: such ranks show Python's traceback.
+    """
+    if not hasattr(signal, "sigtimedwait"):
+        yield
+        return
     resource_tracker.ensure_running()  # first, since starting it unblocks SIGINT
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     over = threading.Event()
     listener = threading.Thread(target=_listen, args=(over, pass_on), daemon=True)
     listener.start()
     try:
-        with launcher_leaves_signals():
-            yield
+        yield
     finally:
         over.set()
         listener.join()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _listen(over: threading.Event, pass_on: Callable[[int, object], None]) -> None:
