@@ -21,6 +21,7 @@ from stretto.parallel.world import World, join_world
 from stretto.probe.machine import describe_machine
 from stretto.probe.matmul import measure_peak
 from stretto.spec.batch import PackedBatch, join
+from stretto.spec.environment import launched_ranks
 from stretto.spec.errors import UserError, bad_value
 from stretto.spec.manifest import Progress
 from stretto.spec.parameters import parameters
@@ -48,7 +49,7 @@ PROBE_S = 1.0
 def run_rank(config: RunConfig, task: Task, resume: str | None, profile: bool, watch: Watch) -> Outcome:
     """Run this rank's share of a run; every rank calls this. Arguments and errors are `train.run.train`'s."""
     with ExitStack() as stack:
-        stop = stack.enter_context(stop_request())
+        stop = stack.enter_context(stop_request(process_ends=launched_ranks() is not None))
         world = stack.enter_context(join_world(config.train.device, config.train.threads))
         told = watch if world.rank == 0 else ignore
         stack.callback(told, Ended())

@@ -20,8 +20,12 @@ class StopRequest:
 
 
 @contextmanager
-def stop_request() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into a request inside this block (in the main thread; elsewhere nothing changes)."""
+def stop_request(process_ends: bool = False) -> Iterator[StopRequest]:
+    """Turn SIGINT and SIGTERM into a request inside this block (in the main thread; elsewhere nothing changes).
+
+    A rank's process ends after the block (`process_ends`): once asked to stop it is asked no more, since a Ctrl-C reaches
+    it twice, from the terminal and from its launcher.
+    """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
@@ -31,4 +35,4 @@ def stop_request() -> Iterator[StopRequest]:
         yield request
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if process_ends and request.signal else handler)
