@@ -23,7 +23,7 @@ class StopRequest:
 def stop_request(process_ends: bool = False) -> Iterator[StopRequest]:
     """Turn SIGINT and SIGTERM into a request inside this block (in the main thread; elsewhere nothing changes).
 
-    A rank's process ends after the block (`process_ends`): once asked to stop it is asked no more, since a Ctrl-C reaches
+    A rank's process ends after the block (`process_ends`): asked to stop, it is asked no more, since a Ctrl-C reaches
     it twice, from the terminal and from its launcher.
     """
     request = StopRequest()
