@@ -1,0 +1,149 @@
+"""Programs as JSON files: a table of the program's fields, its records as text (`spec.program_text`).
+
+The digest of a program is that of its canonical JSON without the generator's name, so that two ways to the same
+program agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from stretto.spec.errors import UserError, bad_value
+from stretto.spec.program import Program, Record, passes_of
+from stretto.spec.program_text import read_record, write_record
+from stretto.spec.value import Value, load, load_json
+
+
+class ProgramFile(Value):
+    """A program as a file holds it."""
+
+    format: Literal["stretto.program/1"] = "stretto.program/1"
+    kind: str = ""
+    """The generator's name."""
+    stages: int = Field(ge=1)
+    microbatches: int = Field(ge=1)
+    slices: int = Field(default=1, ge=1)
+    barriers: Literal[0, 1, 2] = 0
+    forward_only: bool = False
+    placement: tuple[tuple[int, ...], ...] = Field(min_length=1)
+    """Per copy, per stage, the rank that holds it."""
+    paths: tuple[tuple[int, ...], ...] = ()
+    """Per microbatch the stages it visits; empty: all."""
+    ranks: tuple[tuple[str, ...], ...] = Field(min_length=1)
+    """Per rank, its records in order."""
+
+
+def program_json(program: Program) -> str:
+    """The JSON text of a program, one line a rank, ending in a newline."""
+    table = _table(program)
+    ranks = ",\n    ".join(json.dumps(records) for records in table.pop("ranks"))
+    head = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in table.items())
+    return f'{{\n{head},\n  "ranks": [\n    {ranks}\n  ]\n}}\n'
+
+
+def program_digest(program: Program) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a program's canonical JSON, its kind left out."""
+    table = _table(program)
+    del table["kind"]
+    return hashlib.sha256(json.dumps(table, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+
+
+def read_program(path: Path) -> Program:
+    """Read a program written by `program_json`.
+
+    Raises:
+        UserError: the file is missing or damaged, or a record names a stage, rank, copy or microbatch that is not there.
+    """
+    return _program(load_json(ProgramFile, path, "a program"), f"{path}: ")
+
+
+def program_from_json(text: str) -> Program:
+    """The program that a JSON text holds.
+
+    Raises:
+        UserError: as `read_program`.
+    """
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"the program is damaged at line {error.lineno} ({error.msg}).") from None
+    return _program(load(ProgramFile, data, ""), "")
+
+
+def _table(program: Program) -> dict[str, object]:
+    write = lru_cache(maxsize=None)(write_record)
+    return {
+        "format": "stretto.program/1",
+        "kind": program.kind,
+        "stages": program.stages,
+        "microbatches": program.microbatches,
+        "slices": program.slices,
+        "barriers": program.barriers,
+        "forward_only": program.forward_only,
+        "placement": program.placement,
+        "paths": program.paths,
+        "ranks": [[write(record) for record in records] for records in program.ranks],
+    }
+
+
+def _program(file: ProgramFile, where: str) -> Program:
+    ranks: list[tuple[Record, ...]] = []
+    for number, texts in enumerate(file.ranks):
+        try:
+            ranks.append(tuple(map(read_record, texts)))
+        except UserError as error:
+            raise UserError(f"{where}rank {number}: {error}") from None
+    program = Program(
+        ranks=tuple(ranks),
+        stages=file.stages,
+        microbatches=file.microbatches,
+        placement=file.placement,
+        slices=file.slices,
+        paths=file.paths,
+        barriers=file.barriers,
+        forward_only=file.forward_only,
+        kind=file.kind,
+    )
+    try:
+        check_indices(program)
+    except UserError as error:
+        raise UserError(f"{where}{error}") from None
+    return program
+
+
+def check_indices(program: Program) -> None:
+    """Refuse a program whose records or maps name something that it does not have.
+
+    Raises:
+        UserError: naming the first of them.
+    """
+    ranks, stages = len(program.ranks), program.stages
+    for copy, row in enumerate(program.placement):
+        if len(row) != stages:
+            raise bad_value(f"placement[{copy}]", list(row), f"a rank for each of {stages} stages")
+        if any(not 0 <= rank < ranks for rank in row):
+            raise bad_value(f"placement[{copy}]", list(row), f"ranks from 0 to {ranks - 1}")
+    if program.paths and len(program.paths) != program.microbatches:
+        raise bad_value("paths", f"{len(program.paths)} paths", f"one for each of {program.microbatches} microbatches")
+    for microbatch, path in enumerate(program.paths):
+        if not path or len(set(path)) != len(path) or any(not 0 <= stage < stages for stage in path):
+            raise bad_value(f"paths[{microbatch}]", list(path), f"different stages from 0 to {stages - 1}")
+    limits = {
+        "stage": stages,
+        "microbatch": program.microbatches,
+        "slice": program.slices,
+        "copy": len(program.placement),
+    }
+    for rank, records in enumerate(program.ranks):
+        for record in records:
+            for part in passes_of(record) or (record,):
+                for name, limit in limits.items():
+                    if getattr(part, name, 0) >= limit:
+                        expected = f"a {name} from 0 to {limit - 1}"
+                        raise bad_value(f"rank {rank}", write_record(record), expected)
