@@ -273,4 +273,3 @@ def blocked(graph: Graph) -> Iterator[tuple[int, int]]:
             if node not in done:
                 yield node, next(i for i in graph.inputs[node] if i not in done)
                 break
-

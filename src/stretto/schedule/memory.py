@@ -60,10 +60,6 @@ def _levels(records: Iterable[Record], change: Callable[[Record], tuple[float, f
         level -= freed
 
 
-def _weights(
-    program: Program, costs: PassCosts
-) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-    stages = program.stages
-    share = len(program.ranks) / stages
-    whole = (share,) * stages if costs.activation is None else costs.per_stage("activation", stages)
-    return whole, costs.per_stage("weight_activation", stages), costs.slice_shares(program.slices)
+def _weights(program: Program, costs: PassCosts) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    whole = costs.per_stage("activation", program.stages, len(program.ranks))
+    return whole, costs.weight_shares(program.stages), costs.slice_shares(program.slices)

@@ -35,17 +35,13 @@ class Timing:
     def spans(self) -> tuple[float, ...]:
         """Per rank from the start of its first record to the end of its last."""
         first = self.graph.first
-        return tuple(
-            self.end[b - 1] - self.start[a] if b > a else 0.0 for a, b in zip(first, first[1:], strict=False)
-        )
+        return tuple(self.end[b - 1] - self.start[a] if b > a else 0.0 for a, b in zip(first, first[1:], strict=False))
 
     @property
     def busy(self) -> tuple[float, ...]:
         """Per rank the time inside records."""
         first = self.graph.first
-        return tuple(
-            sum(self.end[a:b]) - sum(self.start[a:b]) for a, b in zip(first, first[1:], strict=False)
-        )
+        return tuple(sum(self.end[a:b]) - sum(self.start[a:b]) for a, b in zip(first, first[1:], strict=False))
 
 
 def timing(program: Program | Graph, costs: PassCosts) -> Timing:
@@ -56,7 +52,9 @@ def timing(program: Program | Graph, costs: PassCosts) -> Timing:
     """
     graph = program if isinstance(program, Graph) else build(program)
     if not graph.acyclic:
-        raise UserError("the program never finishes: a record waits for what cannot happen before it; verify says which.")
+        raise UserError(
+            "the program never finishes: a record waits for what cannot happen before it; verify says which."
+        )
     lasts = durations(graph, costs)
     link = _links(graph, costs)
     count, rank = len(graph.records), graph.rank
@@ -129,15 +127,15 @@ def durations(graph: Graph, costs: PassCosts) -> list[float]:
 
 def duration(program: Program, costs: PassCosts) -> Callable[[Record], float]:
     """The time of a record, vocabulary passes left at 0 (theirs is per rank)."""
-    stages = program.stages
+    stages, ranks = program.stages, len(program.ranks)
     shares = costs.slice_shares(program.slices)
     passes = {
-        kind: costs.per_stage(field, stages)
+        kind: costs.per_stage(field, stages, ranks)
         for kind, field in (("F", "forward"), ("B", "backward"), ("I", "input_grad"), ("W", "weight_grad"))
     }
-    memory = {kind: costs.per_stage(kind, stages) for kind in ("recompute", "offload", "reload")}
+    memory = {kind: costs.per_stage(kind, stages, ranks) for kind in ("recompute", "offload", "reload")}
     state = {
-        kind: costs.per_stage("validate_update" if kind == "validate" else kind, stages)
+        kind: costs.per_stage("validate_update" if kind == "validate" else kind, stages, ranks)
         for kind in ("gather", "reduce", "update", "validate", "rollback")
     }
 
@@ -160,7 +158,7 @@ def _per_rank(graph: Graph, costs: PassCosts, lasts: list[float]) -> list[float]
     ranks = len(graph.program.ranks)
     shares = costs.slice_shares(graph.program.slices)
     fields = {"E": "embed_forward", "S": "output_forward", "T": "output_grad", "G": "embed_grad"}
-    table = {kind: costs.per_stage(field, ranks) for kind, field in fields.items()}
+    table = {kind: costs.per_rank(field, ranks) for kind, field in fields.items()}
     for node, record in enumerate(graph.records):
         if isinstance(record, Vocabulary):
             lasts[node] = table[record.kind][graph.rank[node]] * shares[record.slice]

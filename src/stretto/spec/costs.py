@@ -1,5 +1,8 @@
 """PassCosts: what the passes of a program cost in time and memory, stage by stage.
 
+A field that is one number says what a rank's whole share of the model takes for one microbatch, and is divided evenly
+over the share's stages: with two chunks a rank, each takes half. A list names every stage (or rank) as it is.
+
 Times have any one unit (the published tables use milliseconds or multiples of a forward); what is computed from them
 has the same. Memory is in units of what one microbatch leaves on one rank for the rank's whole share of the model.
 """
@@ -17,14 +20,11 @@ from stretto.spec.value import Value, load
 
 Time: TypeAlias = Annotated[float, Field(ge=0)]
 PerStage: TypeAlias = Time | Annotated[tuple[Time, ...], Field(min_length=1)]
-"""One number for all, or one for each."""
+"""One number for a rank's whole share, or one for each stage (or rank)."""
 
 
 class PassCosts(Value):
-    """Times and activation memory of every pass.
-
-    A field that is one number holds for every stage (or rank); a list names each.
-    """
+    """Times and activation memory of every pass: one number for a rank's whole share, or a list, one a stage."""
 
     format: Literal["stretto.costs/1"] = "stretto.costs/1"
     forward: PerStage = 1.0
@@ -67,8 +67,8 @@ class PassCosts(Value):
     """Time of checking an update, per stage."""
     rollback: PerStage = 0.0
     """Time of undoing an update, per stage."""
-    activation: PerStage | None = None
-    """What F stores until B or I, per stage; none: ranks / stages, an equal share of the model."""
+    activation: PerStage = 1.0
+    """What F stores until B or I, per stage."""
     weight_activation: PerStage = 0.0
     """The part of `activation` that I leaves until W, as a share of it, per stage."""
 
@@ -83,26 +83,44 @@ class PassCosts(Value):
             raise ValueError(f"weight_activation is {max(shares):g}; expected a share of activation, at most 1.")
         return self
 
-    def per_stage(self, field: str, stages: int) -> tuple[float, ...]:
-        """The values of `field` for every stage (or rank), `stages` of them.
+    def per_stage(self, field: str, stages: int, ranks: int) -> tuple[float, ...]:
+        """The values of `field` for every one of `stages` stages on `ranks` ranks.
 
         Raises:
             UserError: the field lists another number of values.
         """
         value = self._value(field)
         if not isinstance(value, tuple):
-            return (value,) * stages
-        if len(value) != stages:
-            raise bad_value(f"costs.{field}", list(value), f"one number, or {stages} of them")
+            return (value * ranks / stages,) * stages
+        return self._listed(field, value, stages)
+
+    def per_rank(self, field: str, ranks: int) -> tuple[float, ...]:
+        """The values of a vocabulary pass's `field` for every one of `ranks` ranks.
+
+        Raises:
+            UserError: the field lists another number of values.
+        """
+        value = self._value(field)
+        return self._listed(field, value, ranks) if isinstance(value, tuple) else (value,) * ranks
+
+    def weight_shares(self, stages: int) -> tuple[float, ...]:
+        """The share of a stage's activation that I leaves until W, for every stage.
+
+        Raises:
+            UserError: the field lists another number of values.
+        """
+        return self.per_rank("weight_activation", stages)
+
+    def _listed(self, field: str, value: tuple[float, ...], count: int) -> tuple[float, ...]:
+        if len(value) != count:
+            raise bad_value(f"costs.{field}", list(value), f"one number, or {count} of them")
         return value
 
     def _value(self, field: str) -> float | tuple[float, ...]:
         value = getattr(self, field)
         if value is not None:
             return value
-        if field == "backward":
-            return _sum(self.input_grad, self.weight_grad)
-        return self.forward if field == "recompute" else 1.0
+        return _sum(self.input_grad, self.weight_grad) if field == "backward" else self.forward
 
     def link(self, sender: int, receiver: int) -> float:
         """Time of a message from one rank to another; none within a rank.
