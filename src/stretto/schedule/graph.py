@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from stretto.spec.program import Compute, Pair, Pass, Program, Record, Vocabulary
@@ -56,7 +57,7 @@ class Graph:
         """Whether every record can happen, in the order of its rank."""
         return len(self.order) == self.nodes
 
-    def slot(self, copy: int, stage: int, microbatch: int, slice: int) -> int:  # noqa: A002
+    def slot(self, copy: int, stage: int, microbatch: int, slice: int) -> int:
         """The index of a (copy, stage, microbatch, slice) in `forward`, `backward` and `weight`."""
         p = self.program
         return ((copy * p.stages + stage) * p.microbatches + microbatch) * p.slices + slice
@@ -97,7 +98,7 @@ def _number(program: Program) -> Graph:
             place(record.forward, node)
             place(record.backward, node)
         elif isinstance(record, Vocabulary):
-            graph.vocabulary.setdefault(tuple(record), []).append(node)
+            graph.vocabulary.setdefault((record.kind, *record[1:]), []).append(node)
     return graph
 
 
@@ -134,7 +135,7 @@ class _Neighbours:
     def __init__(self, program: Program) -> None:
         self.last = program.stages - 1
         self.before = [dict(zip(p[1:], p, strict=False)) for p in program.paths]
-        self.after = [dict(zip(p, p[1:], strict=False)) for p in program.paths]
+        self.after = [dict(pairwise(p)) for p in program.paths]
 
     def upstream(self, stage: int, microbatch: int) -> int:
         """The stage whose output `stage` reads, -1 for none."""
@@ -219,7 +220,7 @@ def _sent(graph: Graph, node: int, what: str, source: Compute) -> tuple[int, ...
 
 
 def _walk(graph: Graph) -> None:
-    """Fill `order`: every rank goes on while what it needs is there; a finished node wakes the ranks that wait for it."""
+    """Fill `order`: ranks go on while what they need is there; a finished node wakes those that wait for it."""
     count = len(graph.records)
     done = bytearray(graph.nodes)
     at = graph.first[:-1].copy()

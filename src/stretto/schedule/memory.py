@@ -23,20 +23,20 @@ def changes(program: Program, costs: PassCosts) -> Callable[[Record], tuple[floa
         if isinstance(r, Memory) and r.kind == "recompute"
     }
 
+    def computed(record: Compute) -> tuple[float, float]:
+        kind, stage, _, piece, _, _ = record
+        size = whole[stage] * shares[piece]
+        if kind == "F":
+            stores = not (program.forward_only or (recomputed and record[1:5] in recomputed))
+            return (size if stores else 0.0), 0.0
+        part = {"B": 1.0, "I": 1 - kept[stage], "W": kept[stage]}[kind]
+        return 0.0, size * part
+
     def change(record: Record) -> tuple[float, float]:
         if isinstance(record, Compute):
-            size = whole[record.stage] * shares[record.slice]
-            match record.kind:
-                case "F":
-                    return (0.0 if recomputed and record[1:5] in recomputed or program.forward_only else size), 0.0
-                case "B":
-                    return 0.0, size
-                case "I":
-                    return 0.0, size * (1 - kept[record.stage])
-                case "W":
-                    return 0.0, size * kept[record.stage]
+            return computed(record)
         if isinstance(record, Pair):
-            return change(record.forward)[0], change(record.backward)[1]
+            return computed(record.forward)[0], computed(record.backward)[1]
         if isinstance(record, Memory):
             size = whole[record.stage] * shares[record.slice]
             return (0.0, size) if record.kind == "offload" else (size, 0.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from stretto.schedule.graph import EARLY, Graph, build
 from stretto.spec.costs import PassCosts
@@ -35,13 +36,13 @@ class Timing:
     def spans(self) -> tuple[float, ...]:
         """Per rank from the start of its first record to the end of its last."""
         first = self.graph.first
-        return tuple(self.end[b - 1] - self.start[a] if b > a else 0.0 for a, b in zip(first, first[1:], strict=False))
+        return tuple(self.end[b - 1] - self.start[a] if b > a else 0.0 for a, b in pairwise(first))
 
     @property
     def busy(self) -> tuple[float, ...]:
         """Per rank the time inside records."""
         first = self.graph.first
-        return tuple(sum(self.end[a:b]) - sum(self.start[a:b]) for a, b in zip(first, first[1:], strict=False))
+        return tuple(sum(self.end[a:b]) - sum(self.start[a:b]) for a, b in pairwise(first))
 
 
 def timing(program: Program | Graph, costs: PassCosts) -> Timing:
@@ -119,9 +120,8 @@ def durations(graph: Graph, costs: PassCosts) -> list[float]:
     last = duration(program, costs)
     lasts = [last(record) for record in graph.records]
     for kind, source in graph.virtual:
-        record = graph.records[source]
-        early = kind == EARLY and isinstance(record, Pair)
-        lasts.append(min(last(record.forward), last(record)) if early else 0.0)
+        record = graph.records[source] if kind == EARLY else None
+        lasts.append(min(last(record.forward), last(record)) if isinstance(record, Pair) else 0.0)
     return _per_rank(graph, costs, lasts)
 
 

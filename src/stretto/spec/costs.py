@@ -29,10 +29,10 @@ class PassCosts(Value):
     format: Literal["stretto.costs/1"] = "stretto.costs/1"
     forward: PerStage = 1.0
     """Time of F, per stage."""
-    input_grad: PerStage = 1.0
-    """Time of I, per stage."""
-    weight_grad: PerStage = 1.0
-    """Time of W, per stage."""
+    input_grad: PerStage | None = None
+    """Time of I, per stage; none: half of `backward`, and 1 where that is not given either."""
+    weight_grad: PerStage | None = None
+    """Time of W, per stage; none: as for I."""
     backward: PerStage | None = None
     """Time of B, per stage; none: that of I plus that of W."""
     pair: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -120,7 +120,12 @@ class PassCosts(Value):
         value = getattr(self, field)
         if value is not None:
             return value
-        return _sum(self.input_grad, self.weight_grad) if field == "backward" else self.forward
+        if field == "backward":
+            return _sum(self._value("input_grad"), self._value("weight_grad"))
+        if field == "recompute":
+            return self.forward
+        whole = 2.0 if self.backward is None else self.backward
+        return tuple(x / 2 for x in whole) if isinstance(whole, tuple) else whole / 2
 
     def link(self, sender: int, receiver: int) -> float:
         """Time of a message from one rank to another; none within a rank.
@@ -152,7 +157,7 @@ class PassCosts(Value):
     def uniform(self) -> bool:
         """Whether every stage costs the same and every link too."""
         fields = (getattr(self, name) for name in type(self).model_fields)
-        return not any(isinstance(value, tuple) and value for value in fields)
+        return not any(isinstance(value, tuple) for value in fields if value != ())
 
 
 def read_costs(path: Path) -> PassCosts:
@@ -175,10 +180,11 @@ def read_costs(path: Path) -> PassCosts:
 
 
 def _sum(a: PerStage, b: PerStage) -> PerStage:
+    """Both together; where one is a number and the other a list, that is refused: they would not mean the same."""
     if isinstance(a, tuple) and isinstance(b, tuple):
         if len(a) != len(b):
             raise bad_value("costs.weight_grad", list(b), f"one number, or {len(a)} of them, as input_grad has")
         return tuple(x + y for x, y in zip(a, b, strict=True))
-    if isinstance(a, tuple):
-        return tuple(x + b for x in a) if not isinstance(b, tuple) else ()
-    return tuple(a + y for y in b) if isinstance(b, tuple) else a + b
+    if isinstance(a, tuple) or isinstance(b, tuple):
+        raise UserError("costs.input_grad and costs.weight_grad are a list and one number; expected two of a kind.")
+    return a + b

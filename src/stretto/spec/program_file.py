@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -41,15 +40,15 @@ class ProgramFile(Value):
 
 def program_json(program: Program) -> str:
     """The JSON text of a program, one line a rank, ending in a newline."""
-    table = _table(program)
-    ranks = ",\n    ".join(json.dumps(records) for records in table.pop("ranks"))
+    table = _fields(program)
+    ranks = ",\n    ".join(json.dumps(records) for records in _texts(program))
     head = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in table.items())
     return f'{{\n{head},\n  "ranks": [\n    {ranks}\n  ]\n}}\n'
 
 
 def program_digest(program: Program) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of a program's canonical JSON, its kind left out."""
-    table = _table(program)
+    table = _fields(program) | {"ranks": _texts(program)}
     del table["kind"]
     return hashlib.sha256(json.dumps(table, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
@@ -58,7 +57,7 @@ def read_program(path: Path) -> Program:
     """Read a program written by `program_json`.
 
     Raises:
-        UserError: the file is missing or damaged, or a record names a stage, rank, copy or microbatch that is not there.
+        UserError: the file is missing or damaged, or a record names a stage, copy or microbatch that is not there.
     """
     return _program(load_json(ProgramFile, path, "a program"), f"{path}: ")
 
@@ -76,8 +75,11 @@ def program_from_json(text: str) -> Program:
     return _program(load(ProgramFile, data, ""), "")
 
 
-def _table(program: Program) -> dict[str, object]:
-    write = lru_cache(maxsize=None)(write_record)
+def _texts(program: Program) -> list[list[str]]:
+    return [[write_record(record) for record in records] for records in program.ranks]
+
+
+def _fields(program: Program) -> dict[str, object]:
     return {
         "format": "stretto.program/1",
         "kind": program.kind,
@@ -88,7 +90,6 @@ def _table(program: Program) -> dict[str, object]:
         "forward_only": program.forward_only,
         "placement": program.placement,
         "paths": program.paths,
-        "ranks": [[write(record) for record in records] for records in program.ranks],
     }
 
 

@@ -14,7 +14,8 @@ What is 0 is left out. Program files, traces, pictures and error messages all wr
 from __future__ import annotations
 
 import re
-from typing import Any, Final, cast
+from collections.abc import Callable
+from typing import Final, cast
 
 from stretto.spec.errors import UserError, bad_value
 from stretto.spec.program import Compute, Memory, Pair, Record, State, Vocabulary
@@ -26,7 +27,7 @@ _MEMORY: Final = re.compile(rf"(?P<kind>recompute|offload|reload)(?P<stage>\d+)\
 _STATE: Final = re.compile(
     r"(?P<kind>gather|reduce|update|validate|rollback)(?P<stage>\d+)(?:@(?P<copy>\d+))?(?:\^(?P<version>\d+))?"
 )
-_KINDS: Final[tuple[tuple[re.Pattern[str], type[Any]], ...]] = (
+_KINDS: Final[tuple[tuple[re.Pattern[str], object], ...]] = (
     (_COMPUTE, Compute),
     (_VOCABULARY, Vocabulary),
     (_MEMORY, Memory),
@@ -73,7 +74,8 @@ def read_record(text: str) -> Record:
     for pattern, kind in _KINDS:
         if found := pattern.fullmatch(text):
             fields = {name: value for name, value in found.groupdict().items() if value is not None}
-            return cast("Record", kind(**{n: v if n == "kind" else int(v) for n, v in fields.items()}))
+            make = cast("Callable[..., Record]", kind)
+            return make(**{name: value if name == "kind" else int(value) for name, value in fields.items()})
     raise unreadable(text)
 
 
