@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from stretto.spec.program import Compute, Pair, Pass, Program, Record, Vocabulary
+from stretto.spec.program import Compute, Pair, Pass, Program, Record, State, Vocabulary
 
 EARLY: Literal["early"] = "early"
 COLLECTIVE: Literal["collective"] = "collective"
@@ -39,7 +39,10 @@ class Graph:
     vocabulary: dict[tuple[str, int, int, int], list[int]] = field(default_factory=dict)
     """(kind, microbatch, slice, copy) -> the nodes of that vocabulary pass, one a rank."""
     collectives: dict[tuple[str, int, int, int], int] = field(default_factory=dict)
-    """(what, microbatch, slice, copy) -> virtual node; what: hidden, S, T, E or input-gradient."""
+    """(what, microbatch, slice, copy) -> virtual node; what: hidden, S, T, E or input-gradient. Of states: ("reduce",
+    stage, 0, 0), the gradients of all copies; ("norm", 0, 0, 0), the gradients of all stages."""
+    reduces: dict[int, list[int]] = field(default_factory=dict)
+    """stage -> the nodes of its ``reduce``, one a copy."""
     twice: list[int] = field(default_factory=list)
     """Nodes that compute what an earlier node did."""
     absent: list[tuple[int, Pass]] = field(default_factory=list)
@@ -99,6 +102,8 @@ def _number(program: Program) -> Graph:
             place(record.backward, node)
         elif isinstance(record, Vocabulary):
             graph.vocabulary.setdefault((record.kind, *record[1:]), []).append(node)
+        elif isinstance(record, State) and record.kind == "reduce":
+            graph.reduces.setdefault(record.stage, []).append(node)
     return graph
 
 
@@ -113,6 +118,31 @@ def _connect(graph: Graph) -> None:
             graph.inputs[node] = tuple(i for part in both for i in _inputs(graph, maps, early, node, part))
         elif isinstance(record, Vocabulary):
             graph.inputs[node] = _vocabulary_inputs(graph, node, record)
+    if graph.reduces:
+        _connect_states(graph)
+
+
+def _connect_states(graph: Graph) -> None:
+    """An update needs its stage's gradients of all copies, and the norm of all gradients unless it is validated later.
+
+    An update that makes a numbered version belongs to an asynchronous program, whose updates wait for nobody.
+    """
+    records = graph.records
+    validated = any(isinstance(r, State) and r.kind == "validate" for r in records)
+    for node, record in enumerate(records):
+        if not isinstance(record, State) or record.version:
+            continue
+        if record.kind == "validate" or (record.kind == "update" and not validated):
+            graph.inputs[node] = _state_collective(graph, "norm", 0, [n for ns in graph.reduces.values() for n in ns])
+        elif record.kind == "update" and graph.program.copies > 1:
+            graph.inputs[node] = _state_collective(graph, "reduce", record.stage, graph.reduces.get(record.stage, []))
+
+
+def _state_collective(graph: Graph, what: str, stage: int, nodes: list[int]) -> tuple[int, ...]:
+    key = (what, stage, 0, 0)
+    if key not in graph.collectives:
+        graph.collectives[key] = _virtual(graph, COLLECTIVE, nodes[0] if nodes else -1, tuple(nodes))
+    return (graph.collectives[key],)
 
 
 def _early(graph: Graph) -> dict[int, int]:
