@@ -1,7 +1,6 @@
 """Slices: every program can be cut, and its slices go forward in order and back in reverse."""
 
 import pytest
-from composing import all_programs, check, has_pairs, in_order, programs, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from stretto.spec.costs import PassCosts
 from stretto.spec.errors import UserError
 from stretto.spec.program import Compute, Memory, Pair, Program, State, Vocabulary
 from stretto.spec.program_text import write_record
+from tests.schedule.composing import all_programs, check, has_pairs, in_order, programs, whole
 
 
 @settings(max_examples=60, deadline=None)
