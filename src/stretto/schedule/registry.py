@@ -10,6 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from stretto.schedule.generators.breadth_first import breadth_first
+from stretto.schedule.generators.forward_only import forward_only
+from stretto.schedule.generators.gpipe import gpipe
+from stretto.schedule.generators.interleaved import interleaved
+from stretto.schedule.generators.interleaved_zb import interleaved_zb
+from stretto.schedule.generators.one_f_one_b import one_f_one_b
+from stretto.schedule.generators.pipedream import pipedream
+from stretto.schedule.generators.pipelined_backprop import pipelined_backprop
+from stretto.schedule.generators.sliced import sliced
+from stretto.schedule.generators.sliced_zb import sliced_zb
+from stretto.schedule.generators.zb_h1 import zb_h1
+from stretto.schedule.generators.zb_h2 import zb_h2
 from stretto.spec.program import Program
 
 Option: TypeAlias = Literal["chunks", "slices", "costs", "memory_cap", "ratio", "group", "exact"]
@@ -27,4 +39,59 @@ class Kind(NamedTuple):
     """What it takes beyond ranks and microbatches. `slices` here: it orders slices itself."""
 
 
-KINDS: Final[dict[str, Kind]] = {}
+KINDS: Final[dict[str, Kind]] = {
+    "gpipe": Kind(gpipe, "all forwards, then all backwards", "Huang et al. 2019, GPipe"),
+    "1f1b": Kind(
+        one_f_one_b,
+        "backwards as early as they can be; stores p - d microbatches",
+        "Narayanan et al. 2021, Megatron-LM",
+    ),
+    "interleaved-1f1b": Kind(
+        interleaved,
+        "1F1B over several chunks a rank, groups of microbatches in turn",
+        "Narayanan et al. 2021, Megatron-LM",
+        frozenset({"chunks", "group"}),
+    ),
+    "breadth-first": Kind(
+        breadth_first,
+        "all microbatches through one chunk after the other",
+        "Lamy-Poirier 2023, Breadth-First Pipeline Parallelism",
+        frozenset({"chunks"}),
+    ),
+    "zb-h1": Kind(
+        zb_h1, "backward in halves, in the memory of 1F1B", "Qi et al. 2023, Zero Bubble Pipeline Parallelism"
+    ),
+    "zb-h2": Kind(
+        zb_h2,
+        "backward in halves, no bubble in twice the memory of 1F1B",
+        "Qi et al. 2023, Zero Bubble Pipeline Parallelism",
+    ),
+    "interleaved-zb": Kind(
+        interleaved_zb,
+        "ZB-H1 over several chunks a rank",
+        "Qi et al. 2023, Zero Bubble Pipeline Parallelism; PyTorch",
+        frozenset({"chunks", "group"}),
+    ),
+    "sliced-1f1b": Kind(
+        sliced, "1F1B over slices of every sequence", "Sun et al. 2024, Seq1F1B", frozenset({"slices"})
+    ),
+    "sliced-zb": Kind(
+        sliced_zb, "ZB-H1 over slices of every sequence", "Sun et al. 2024, Seq1F1B", frozenset({"slices"})
+    ),
+    "pipedream": Kind(
+        pipedream,
+        "asynchronous: an update after every microbatch, older weights stashed",
+        "Narayanan et al. 2019, PipeDream",
+    ),
+    "pipelined-backprop": Kind(
+        pipelined_backprop,
+        "asynchronous: an update after every microbatch, one set of weights",
+        "Kosson et al. 2021, Pipelined Backpropagation at Scale",
+    ),
+    "forward-only": Kind(
+        forward_only,
+        "inference: ranks never wait for results to come back",
+        "Huang et al. 2019, GPipe, without its backward",
+        frozenset({"chunks"}),
+    ),
+}
