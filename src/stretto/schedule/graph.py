@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from stretto.spec.program import Compute, Pair, Pass, Program, Record, State, Vocabulary
+from stretto.spec.program import Compute, Pair, Pass, Program, Record, State, Vocabulary, passes_of
 
 EARLY: Literal["early"] = "early"
 COLLECTIVE: Literal["collective"] = "collective"
@@ -294,6 +294,17 @@ def _feeds(graph: Graph) -> dict[int, list[int]]:
         for source in graph.inputs[virtual]:
             feeds.setdefault(source, []).append(virtual)
     return feeds
+
+
+def result_of(record: Record, reader: Record) -> Compute:
+    """The pass whose result `reader` needs from `record`: of a pair, the forward or the backward."""
+    if isinstance(record, Compute):
+        return record
+    assert isinstance(record, Pair)
+    same = record.forward[2:5]
+    if any(part.kind == "F" and part[2:5] == same for part in passes_of(reader) if isinstance(part, Compute)):
+        return record.forward
+    return record.backward
 
 
 def blocked(graph: Graph) -> Iterator[tuple[int, int]]:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stretto.schedule.graph import EARLY, Graph, build
+from stretto.schedule.graph import EARLY, Graph, build, result_of
 from stretto.schedule.timing import Timing, timing
 from stretto.spec.costs import PassCosts
 from stretto.spec.lowered import Collective, Communication, Exchange, Lowered, Receive, Send, Step
-from stretto.spec.program import Compute, Pair, Program, Record, State, Vocabulary
+from stretto.spec.program import Compute, Pair, Program, State, Vocabulary
 
 
 @dataclass(slots=True)
@@ -63,7 +63,9 @@ def lower(program: Program | Graph, costs: PassCosts | None = None) -> Lowered:
         place[node] = position
     events = _Events()
     _messages(graph, times, place, events)
-    _collectives(graph, times, place, events)
+    for node, step in collectives(graph):
+        if len(step.ranks) > 1:
+            events.add(times.start[node], place[node], step, -1, -1)
     lanes = _lanes(graph, times, place, events)
     fused = _fuse(lanes, events)
     ranks = tuple(_write(graph, rank, lane, events, fused) for rank, lane in enumerate(lanes))
@@ -80,36 +82,22 @@ def _messages(graph: Graph, times: Timing, place: list[int], events: _Events) ->
                 kind, origin = graph.virtual[source - count]
                 if kind != EARLY or rank[origin] == rank[node]:
                     continue
-            record = records[origin]
-            what = record if isinstance(record, Compute) else _part(record, records[node])
-            events.add(end[source], place[origin], what, rank[origin], rank[node])
+            events.add(end[source], place[origin], result_of(records[origin], records[node]), rank[origin], rank[node])
 
 
-def _part(record: Record, reader: Record) -> Compute:
-    """The pass of a pair whose result a record needs."""
-    assert isinstance(record, Pair)
-    takers = (reader.forward, reader.backward) if isinstance(reader, Pair) else (reader,)
-    same = record.forward[2:5]
-    if any(isinstance(t, Compute) and t.kind == "F" and t[2:5] == same for t in takers):
-        return record.forward
-    return record.backward
-
-
-def _collectives(graph: Graph, times: Timing, place: list[int], events: _Events) -> None:
+def collectives(graph: Graph) -> Iterator[tuple[int, Collective]]:
+    """The virtual nodes that are collectives of ranks, and what each rank has to start for them."""
     everybody = tuple(range(len(graph.program.ranks)))
     for (what, index, piece, copy), node in graph.collectives.items():
         match what:
             case "S" | "T" | "E":
-                step = Collective(
-                    "all-reduce" if what == "S" else "reduce", Vocabulary(what, index, piece, copy), everybody
-                )
+                kind = "all-reduce" if what == "S" else "reduce"
+                yield node, Collective(kind, Vocabulary(what, index, piece, copy), everybody)
             case "reduce" | "norm":
                 ranks = tuple(sorted({graph.rank[i] for i in graph.inputs[node]}))
-                step = Collective("all-reduce", State("reduce" if what == "reduce" else "validate", index), ranks)
+                yield node, Collective("all-reduce", State("reduce" if what == "reduce" else "validate", index), ranks)
             case _:
-                step = Collective("broadcast", _broadcast(graph, node, what), everybody)
-        if len(step.ranks) > 1:
-            events.add(times.start[node], place[node], step, -1, -1)
+                yield node, Collective("broadcast", _broadcast(graph, node, what), everybody)
 
 
 def _broadcast(graph: Graph, node: int, what: str) -> Compute:
