@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from stretto.schedule.finding import Finding, Stuck, ring, told
 from stretto.schedule.graph import EARLY, Graph, result_of
 from stretto.schedule.lower import collectives
-from stretto.spec.lowered import Collective, Exchange, Lowered, Receive, Send, Step, write_step
+from stretto.spec.lowered import Collective, Exchange, Lowered, Receive, Send, write_step
 from stretto.spec.program import Compute
 from stretto.spec.program_text import write_record
 
@@ -47,6 +48,9 @@ def _other_records(lowered: Lowered) -> Finding | None:
     return None
 
 
+_Group: TypeAlias = list[Send | Receive]
+
+
 class _Run:
     """The state of all ranks and channels."""
 
@@ -59,10 +63,10 @@ class _Run:
         self.done = bytearray(graph.nodes)
         self.waiting: dict[Compute | int, list[int]] = defaultdict(list)
         self.holding: dict[int, Send] = {}
-        self.channels: dict[tuple[int, int], deque[list[Send | Receive]]] = defaultdict(deque)
+        self.channels: dict[tuple[int, int], deque[_Group]] = defaultdict(deque)
         self.turns: dict[tuple[int, tuple[int, ...]], int] = defaultdict(int)
         self.started: dict[tuple[tuple[int, ...], int], list[tuple[int, Collective]]] = defaultdict(list)
-        self.results: dict[Step, list[int]] = defaultdict(list)
+        self.results: dict[Collective, list[int]] = defaultdict(list)
         for node, step in collectives(graph):
             self.results[step].append(node)
             self.done[node] = len(step.ranks) == 1
@@ -78,7 +82,7 @@ class _Run:
         count = len(steps)
         while self.at[rank] < count and rank not in self.holding and self.crossed is None:
             step = steps[self.at[rank]]
-            if isinstance(step, Send) or isinstance(step, Receive):
+            if isinstance(step, Send | Receive):
                 self._post(rank, step.peer, [step])
             elif isinstance(step, Exchange):
                 self._post(rank, step.peer, [step.send, step.receive])
@@ -115,9 +119,10 @@ class _Run:
             source = origin
         return result_of(graph.records[source], graph.records[node])
 
-    def _post(self, rank: int, peer: int, group: list[Send | Receive]) -> None:
+    def _post(self, rank: int, peer: int, group: _Group) -> None:
         if self.rendezvous:
-            self.holding.update({rank: op for op in group if isinstance(op, Send)})
+            if isinstance(group[0], Send):
+                self.holding[rank] = group[0]
             self.channels[rank, peer].append(group)
             self._meet(rank, peer)
             return
@@ -159,9 +164,7 @@ class _Run:
                 if queue and not queue[0]:
                     queue.popleft()
 
-    def _look_for_crossing(
-        self, rank: int, peer: int, mine: list[Send | Receive], theirs: list[Send | Receive]
-    ) -> None:
+    def _look_for_crossing(self, rank: int, peer: int, mine: _Group, theirs: _Group) -> None:
         if len(mine) == len(theirs) == 1 and type(mine[0]) is not type(theirs[0]):
             ends = (rank, peer) if isinstance(mine[0], Send) else (peer, rank)
             self._match(ends, mine[0], theirs[0])

@@ -109,8 +109,8 @@ def _ring(graph: Graph) -> Finding:
     """The ranks that wait for each other."""
     steps: dict[int, Stuck] = {}
     done = set(graph.order)
-    for node, needed in blocked(graph):
-        rank = graph.rank[node]
+    for node, first in blocked(graph):
+        rank, needed = graph.rank[node], first
         while needed >= len(graph.records):
             needed = next(i for i in graph.inputs[needed] if i not in done)
         text, wanted = write_record(graph.records[node]), write_record(graph.records[needed])
