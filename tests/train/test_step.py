@@ -53,7 +53,7 @@ def _run(world, stages=1, microbatches=1, precision="float64", tied=True, option
     mine = _rows()[world.rank :: world.ranks]
     size = len(mine) // microbatches
     batches = [join(mine[i * size : (i + 1) * size]) for i in range(microbatches)]
-    result = step.run(sequential(world.ranks, stages, microbatches), batches, 1.0)
+    result = step.run(sequential(stages, microbatches), batches, 1.0)
     return result, {n: g.clone() for stage in step.stages for n, g in stage.grads.items()}
 
 
@@ -126,7 +126,7 @@ def test_clipping_scales_to_the_norm():
 
 @pytest.mark.parametrize("optimizer", [AdamW(lr=1e-2), Muon(lr=1e-2)])
 def test_state_by_name_continues_bit_for_bit(optimizer):
-    batches, program = [join(_rows())], sequential(1, 2, 1)
+    batches, program = [join(_rows())], sequential(2, 1)
     straight = _step(ALONE, 2, "float32", True, optimizer)
     halves = _step(ALONE, 2, "float32", True, optimizer)
     for step in (straight, halves):
@@ -146,7 +146,7 @@ def test_state_by_name_continues_bit_for_bit(optimizer):
 def test_a_step_learns_in_every_precision():
     for precision in ("float32", "bfloat16", "float64"):
         step = _step(ALONE, 2, precision, True, Muon(lr=0.02))
-        losses = [step.run(sequential(1, 2, 1), [join(_rows())], 1.0).loss for _ in range(20)]
+        losses = [step.run(sequential(2, 1), [join(_rows())], 1.0).loss for _ in range(20)]
         assert losses[-1] < 0.7 * losses[0], precision
 
 
@@ -155,7 +155,7 @@ def test_no_number_updates_nothing():
     step.stages[0].weights["layers.0.mixer_norm.weight"][0] = torch.nan
     before = step.stages[1].flat_weights.clone()
     with pytest.raises(Refused, match="nan"):
-        step.run(sequential(1, 2, 1), [join(_rows())], 1.0)
+        step.run(sequential(2, 1), [join(_rows())], 1.0)
     assert torch.equal(step.stages[1].flat_weights, before)
 
 
@@ -163,7 +163,7 @@ def _order(world):
     step = _step(world, 3, "float32", True)
     step.recorder.on = True
     batches = [join(_rows()[world.rank :: 2])]
-    step.run(sequential(2, 3, 1), batches, 1.0)
+    step.run(sequential(3, 1), batches, 1.0)
     return step.recorder.trace("").spans
 
 

@@ -106,7 +106,7 @@ class Loop:
 
     def run(self) -> Outcome:
         """Take steps until the run is over."""
-        program = sequential(self.world.ranks, stage_count(self.config), self.config.microbatches)
+        program = sequential(stage_count(self.config), self.config.microbatches)
         first, result = self.progress.step, None
         self._began_s = time.perf_counter() - self.progress.elapsed_s
         while True:

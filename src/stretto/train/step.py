@@ -27,6 +27,7 @@ from stretto.parallel.world import World
 from stretto.spec.batch import PackedBatch
 from stretto.spec.errors import StrettoError
 from stretto.spec.program import Compute, Program, State
+from stretto.spec.program_text import write_record
 from stretto.train.optimizer import StageOptimizer
 from stretto.train.recorder import Recorder
 from stretto.train.stages import Stage, collect_gradients, gather
@@ -85,7 +86,7 @@ class Step:
         """Run this rank's records once.
 
         Args:
-            program: whose stages and microbatches these are.
+            program: of one rank, which every replica runs; its stages and microbatches are these.
             batches: this rank's microbatches, already prepared by the task.
             rate_factor: multiplies the peak learning rates.
             accept: looks at the step before its update and raises `Refused` if it must not be taken.
@@ -98,8 +99,8 @@ class Step:
         loss, result = torch.zeros((), dtype=torch.float64, device=self.world.device), None
         for stage in self.stages:
             stage.flat_grads.zero_()
-        for record in program.ranks[self.world.rank]:
-            with self.recorder.span(str(record)):
+        for record in program.ranks[0]:
+            with self.recorder.span(write_record(record)):
                 match record:
                     case Compute("F", stage, microbatch):
                         loss += self._forward(stage, microbatch, device_batches[microbatch])

@@ -1,4 +1,4 @@
-"""The smallest program: every rank holds all stages and runs whole microbatches, one after the other.
+"""The smallest program: one rank holds all stages and runs whole microbatches, one after the other.
 
 Stages exist on a single rank too, so that a stage's gradients can be reduced while earlier stages still run backward
 (the overlap of PyTorch DDP's buckets, Li et al. 2020, section 3.2.3, as records instead of hooks).
@@ -11,13 +11,19 @@ from collections.abc import Iterator
 from stretto.spec.program import Compute, Program, Record, State
 
 
-def sequential(ranks: int, stages: int, microbatches: int) -> Program:
-    """The program of `ranks` replicates.
+def sequential(stages: int, microbatches: int) -> Program:
+    """The program of one rank; replicas of it sum their gradients in ``reduce``.
 
     Gradients add up over microbatches and are reduced once, in the last microbatch, each stage as soon as its backward
     pass is done; parameters are updated when all are reduced.
     """
-    return Program(stages, microbatches, (tuple(_rank(stages, microbatches)),) * ranks)
+    return Program(
+        ranks=(tuple(_rank(stages, microbatches)),),
+        stages=stages,
+        microbatches=microbatches,
+        placement=((0,) * stages,),
+        kind="sequential",
+    )
 
 
 def _rank(stages: int, microbatches: int) -> Iterator[Record]:
