@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from stretto.schedule.generators.breadth_first import breadth_first
+from stretto.schedule.generators.dualpipe import dualpipe
+from stretto.schedule.generators.dualpipe_v import dualpipe_v
 from stretto.schedule.generators.forward_only import forward_only
 from stretto.schedule.generators.gpipe import gpipe
 from stretto.schedule.generators.interleaved import interleaved
@@ -22,6 +24,7 @@ from stretto.schedule.generators.sliced import sliced
 from stretto.schedule.generators.sliced_zb import sliced_zb
 from stretto.schedule.generators.zb_h1 import zb_h1
 from stretto.schedule.generators.zb_h2 import zb_h2
+from stretto.schedule.generators.zb_v import zb_v
 from stretto.spec.program import Program
 
 Option: TypeAlias = Literal["chunks", "slices", "costs", "memory_cap", "ratio", "group", "exact"]
@@ -66,11 +69,24 @@ KINDS: Final[dict[str, Kind]] = {
         "backward in halves, no bubble in twice the memory of 1F1B",
         "Qi et al. 2023, Zero Bubble Pipeline Parallelism",
     ),
+    "zb-v": Kind(
+        zb_v,
+        "two chunks a rank in a V: no bubble in the memory of 1F1B where all passes take equal time",
+        "Qi et al. 2023, Zero Bubble Pipeline Parallelism",
+    ),
     "interleaved-zb": Kind(
         interleaved_zb,
         "ZB-H1 over several chunks a rank",
         "Qi et al. 2023, Zero Bubble Pipeline Parallelism; PyTorch",
         frozenset({"chunks", "group"}),
+    ),
+    "dualpipe": Kind(
+        dualpipe,
+        "two directions, forwards paired with backwards so that transfers hide; twice the weights",
+        "DeepSeek-AI 2024, DeepSeek-V3 Technical Report",
+    ),
+    "dualpipe-v": Kind(
+        dualpipe_v, "DualPipe folded into a V: one set of weights", "Sea AI Lab 2025, DualPipeV; DeepSeek-AI, DualPipe"
     ),
     "sliced-1f1b": Kind(
         sliced, "1F1B over slices of every sequence", "Sun et al. 2024, Seq1F1B", frozenset({"slices"})
