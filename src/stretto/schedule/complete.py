@@ -222,9 +222,7 @@ def _states(graph: Graph, rank: int) -> Iterator[Finding]:
         elif record.kind == "reduce":
             reduced[key] = node
             if node < last.get(key, -1):
-                yield _at(
-                    graph, node, f"comes before {write_record(graph.records[last[key]])}, a gradient of the stage"
-                )
+                yield _at(graph, node, f"comes before the gradient {write_record(graph.records[last[key]])}")
         elif record.kind == "update" and not record.version and key not in reduced and graph.reduces:
             yield _at(graph, node, "comes before the stage's gradients are reduced")
 
