@@ -190,7 +190,6 @@ def _inputs(graph: Graph, maps: _Neighbours, early: dict[int, int], node: int, p
         if other < 0:
             return _embedded(graph, microbatch, piece, copy) if program.barriers else ()
         source = graph.forward[here + (other - stage) * stride]
-        source = early.get(source, source) if early else source
     else:
         other = maps.downstream(stage, microbatch)
         if other < 0:
@@ -200,9 +199,9 @@ def _inputs(graph: Graph, maps: _Neighbours, early: dict[int, int], node: int, p
         wanted = "F" if kind == "F" else kind
         graph.absent.append((node, Compute(wanted, other, microbatch, piece, copy)))
         return ()
-    if source < len(graph.rank) and graph.rank[source] == graph.rank[node]:
+    if graph.rank[source] == graph.rank[node]:
         return ()
-    return (source,)
+    return (early.get(source, source),) if early and kind == "F" else (source,)
 
 
 def _embedded(graph: Graph, microbatch: int, piece: int, copy: int) -> tuple[int, ...]:
@@ -296,15 +295,37 @@ def _feeds(graph: Graph) -> dict[int, list[int]]:
     return feeds
 
 
-def result_of(record: Record, reader: Record) -> Compute:
-    """The pass whose result `reader` needs from `record`: of a pair, the forward or the backward."""
+def result_of(graph: Graph, node: int, place: int) -> Compute | None:
+    """The pass whose result a record's input ``graph.inputs[node][place]`` brings; None where a collective does.
+
+    Of a pair it is the forward or the backward; a record that needs both has it as an input twice, forward first.
+    """
+    sources = graph.inputs[node]
+    source = sources[place]
+    early = source >= len(graph.records)
+    if early:
+        kind, source = graph.virtual[source - len(graph.records)]
+        if kind != EARLY:
+            return None
+    record = graph.records[source]
     if isinstance(record, Compute):
         return record
     assert isinstance(record, Pair)
-    same = record.forward[2:5]
-    if any(part.kind == "F" and part[2:5] == same for part in passes_of(reader) if isinstance(part, Compute)):
+    if early:
         return record.forward
-    return record.backward
+    if record.early_output or source in sources[:place]:
+        return record.backward
+    takes = passes_of(graph.records[node])
+    return record.forward if any(_follows(graph.program, record.forward, part) for part in takes) else record.backward
+
+
+def _follows(program: Program, forward: Compute, part: Pass) -> bool:
+    """Whether `part` is the forward that reads what `forward` makes."""
+    if part.kind != "F" or part[2:5] != forward[2:5]:
+        return False
+    if program.paths:
+        return (forward.stage, part.stage) in pairwise(program.path(part.microbatch))
+    return part.stage == forward.stage + 1
 
 
 def blocked(graph: Graph) -> Iterator[tuple[int, int]]:

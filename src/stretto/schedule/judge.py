@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from stretto.schedule.finding import Finding, Stuck, ring, told
-from stretto.schedule.graph import EARLY, Graph, result_of
+from stretto.schedule.graph import Graph, result_of
 from stretto.schedule.lower import collectives
 from stretto.spec.lowered import Collective, Exchange, Lowered, Receive, Send, write_step
 from stretto.spec.program import Compute
@@ -100,24 +100,14 @@ class _Run:
     def _missing(self, node: int) -> Compute | int | None:
         """What a record needs and its rank does not have: a pass's result, or a virtual node's."""
         inputs = self.graph.inputs[node]
-        for source in inputs:
-            needed = self._message(source, node)
+        for place, source in enumerate(inputs):
+            needed = result_of(self.graph, node, place)
             if needed is None:
                 if not self.done[source]:
                     return source
             elif needed not in self.arrived:
                 return needed
         return None
-
-    def _message(self, source: int, node: int) -> Compute | None:
-        """The pass whose message brings an input, None where a collective does."""
-        graph = self.graph
-        if source >= len(graph.records):
-            kind, origin = graph.virtual[source - len(graph.records)]
-            if kind != EARLY:
-                return None
-            source = origin
-        return result_of(graph.records[source], graph.records[node])
 
     def _post(self, rank: int, peer: int, group: _Group) -> None:
         if self.rendezvous:

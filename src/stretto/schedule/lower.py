@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stretto.schedule.graph import EARLY, Graph, build, result_of
+from stretto.schedule.graph import Graph, build, result_of
 from stretto.schedule.timing import Timing, timing
 from stretto.spec.costs import PassCosts
 from stretto.spec.lowered import Collective, Communication, Exchange, Lowered, Receive, Send, Step
@@ -74,15 +74,13 @@ def lower(program: Program | Graph, costs: PassCosts | None = None) -> Lowered:
 
 def _messages(graph: Graph, times: Timing, place: list[int], events: _Events) -> None:
     """One event for every result that another rank needs."""
-    count, rank, end, records = len(graph.records), graph.rank, times.end, graph.records
+    count, rank, end = len(graph.records), graph.rank, times.end
     for node, sources in enumerate(graph.inputs[:count]):
-        for source in sources:
-            origin = source
-            if source >= count:
-                kind, origin = graph.virtual[source - count]
-                if kind != EARLY or rank[origin] == rank[node]:
-                    continue
-            events.add(end[source], place[origin], result_of(records[origin], records[node]), rank[origin], rank[node])
+        for nth, source in enumerate(sources):
+            origin = graph.virtual[source - count][1] if source >= count else source
+            what = result_of(graph, node, nth)
+            if what is not None and rank[origin] != rank[node]:
+                events.add(end[source], place[origin], what, rank[origin], rank[node])
 
 
 def collectives(graph: Graph) -> Iterator[tuple[int, Collective]]:
