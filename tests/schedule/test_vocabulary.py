@@ -22,6 +22,8 @@ from tests.schedule.composing import all_programs, check, in_order, programs, st
 ROWS = Path(__file__).parents[2] / "benchmarks" / "data" / "pipeline_tables.csv"
 GROWTH = 1.03
 """The longest that a further microbatch may take, in units of what its passes take and the program lost anyway."""
+PAIRED = 1.07
+"""The same where pairs may be split: 0.999 on average over costs."""
 times = st.sampled_from((0.0, 0.01, 0.1, 0.3, 0.5, 1.0))
 plain = st.builds(
     PassCosts,
@@ -105,7 +107,8 @@ def test_a_further_microbatch_costs_its_passes_alone(kind, barriers, costs):
         program = KINDS[kind].make(8, microbatches)
         base.append(timing(program, costs).makespan)
         shared.append(timing(with_vocabulary(program, barriers, costs), costs).makespan)
-    assert shared[1] - shared[0] <= GROWTH * (base[1] - base[0] + 32 * each)
+    growth = PAIRED if kind.startswith("dualpipe") else GROWTH
+    assert shared[1] - shared[0] <= growth * (base[1] - base[0] + 32 * each)
 
 
 def test_what_cannot_take_it_says_why():

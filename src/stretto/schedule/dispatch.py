@@ -248,30 +248,40 @@ class Dispatch:
     def _compute(self, rank: _Rank, now: float) -> float:
         """Start the first in order of the rank's next forward, backward and weight gradient, or a pair of them."""
         passes, at = self.passes, rank.at
-        best, chosen = 1 << 60, -1
-        both = 0
-        for which in (0, 1, 2):
-            queue = rank.queues[which]
-            if at[which] == len(queue):
-                continue
-            node = queue[at[which]]
-            if passes.missing[node] or passes.ready[node] > now:
-                continue
-            if which == 0 and (at[1] < passes.after[node][0] or at[2] < passes.after[node][1]):
-                continue
-            both += which < 2
-            if passes.key[node] < best:
-                best, chosen = passes.key[node], which
-        if chosen < 0:
+        heads = [self._head(rank, which) for which in (0, 1, 2)]
+        can = [which for which, node in enumerate(heads) if node >= 0 and passes.ready[node] <= now]
+        if not can:
             return _NEVER
-        if rank.pair is not None and both == 2 and chosen < 2:
-            return self._pair(rank, rank.pair.early_output, now)
-        node = rank.queues[chosen][at[chosen]]
+        chosen = min(can, key=lambda which: passes.key[heads[which]]) if len(can) > 1 else can[0]
+        if rank.pair is not None and chosen < 2 and heads[0] >= 0 and heads[1] >= 0:
+            if 0 in can and 1 in can:
+                return self._pair(rank, rank.pair.early_output, now)
+            if self._worth(heads, now):
+                return _NEVER
+        node = heads[chosen]
         at[chosen] += 1
         rank.records.append(passes.part[node])
         end = now + passes.lasts[node]
         self._finish(rank, node, now, end)
         return end
+
+    def _head(self, rank: _Rank, which: int) -> int:
+        """The rank's next forward, backward or weight gradient; -1 where it is not known when it can start."""
+        passes, at, queue = self.passes, rank.at, rank.queues[which]
+        if at[which] == len(queue):
+            return -1
+        node = queue[at[which]]
+        if passes.missing[node]:
+            return -1
+        if which == 0 and (at[1] < passes.after[node][0] or at[2] < passes.after[node][1]):
+            return -1
+        return node
+
+    def _worth(self, heads: Sequence[int], now: float) -> bool:
+        """Whether a pair saves more time than waiting for its second half takes."""
+        passes = self.passes
+        wait = max(passes.ready[heads[0]], passes.ready[heads[1]]) - now
+        return wait <= (1 - self.costs.pair) * (passes.lasts[heads[0]] + passes.lasts[heads[1]])
 
     def _pair(self, rank: _Rank, early: bool, now: float) -> float:
         passes = self.passes
