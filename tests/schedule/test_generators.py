@@ -1,6 +1,7 @@
 """Schedules run as they are written: on real ranks, with the gradients of one process, from the program alone."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,9 @@ from stretto.schedule.generators.one_f_one_b import one_f_one_b
 from stretto.schedule.generators.zb_h2 import zb_h2
 from stretto.schedule.generators.zb_v import zb_v
 from stretto.schedule.lower import lower
-from stretto.spec.lowered import Exchange, Receive, Send
+from stretto.schedule.torch_csv import read_torch_csv
+from stretto.schedule.verify import verify
+from stretto.spec.lowered import Exchange, Lowered, Receive, Send
 from stretto.spec.program import Compute, Pair, State, passes_of
 from tests.schedule.executor import execute, reference
 
@@ -30,9 +33,11 @@ def _reduced(records):
                 yield State("reduce", stage, copy)
 
 
-def check(ranks, program, rendezvous=True):
+def check(ranks, program, rendezvous=True, lowered=None):
     expected = reference(program)
-    found = ranks.run(len(program.ranks), execute, with_reductions(program), rendezvous)
+    answers = ranks.run(len(program.ranks), execute, lowered or with_reductions(program), rendezvous)
+    found = [grads for grads, _ in answers]
+    assert [strays for _, strays in answers] == [[]] * len(answers)
     assert sorted(chunk for grads in found for chunk in grads) == [
         (copy, stage) for copy in range(program.copies) for stage in range(program.stages)
     ]
@@ -45,6 +50,24 @@ def check(ranks, program, rendezvous=True):
 @pytest.mark.parametrize(("make", "microbatches"), [(one_f_one_b, 4), (zb_v, 4), (dualpipe, 4)])
 def test_two_ranks(ranks, make, microbatches):
     check(ranks, make(2, microbatches))
+
+
+def test_a_file_of_torch_runs_as_it_is_written(ranks):
+    lowered = read_torch_csv(Path(__file__).parents[2] / "benchmarks/data/torch_csv/zb1p_2rank_2stagep_comms.csv")
+    check(ranks, lowered.program, lowered=lowered)
+
+
+def test_messages_in_another_order_are_seen_before_the_run_and_in_it(ranks):
+    program = one_f_one_b(2, 2)
+    steps = lower(program).ranks
+    (a, first), (b, second) = [(i, s) for i, s in enumerate(steps[1]) if isinstance(s, Receive)][:2]
+    swapped = list(steps[1])
+    swapped[a], swapped[b] = second, first
+    lowered = Lowered(program=program, ranks=(steps[0], tuple(swapped)))
+    assert verify(lowered).buffered is not None
+    (_, none), (_, strays) = ranks.run(2, execute, lowered, True)
+    assert none == []
+    assert strays == ["(1, 0, 1, 0, 0) instead of (1, 0, 0, 0, 0)", "(1, 0, 0, 0, 0) instead of (1, 0, 1, 0, 0)"]
 
 
 @pytest.mark.slow
