@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from stretto.schedule.generators.bitpipe import bitpipe
 from stretto.schedule.generators.breadth_first import breadth_first
+from stretto.schedule.generators.chimera import chimera
 from stretto.schedule.generators.dualpipe import dualpipe
 from stretto.schedule.generators.dualpipe_v import dualpipe_v
 from stretto.schedule.generators.forward_only import forward_only
@@ -79,6 +81,14 @@ KINDS: Final[dict[str, Kind]] = {
         "ZB-H1 over several chunks a rank",
         "Qi et al. 2023, Zero Bubble Pipeline Parallelism; PyTorch",
         frozenset({"chunks", "group"}),
+    ),
+    "bitpipe": Kind(
+        bitpipe,
+        "two V-shaped directions, four chunks a rank; twice the weights",
+        "Wu et al. 2024, BitPipe",
+    ),
+    "chimera": Kind(
+        chimera, "two directions merged without conflicts; twice the weights", "Li and Hoefler 2021, Chimera"
     ),
     "dualpipe": Kind(
         dualpipe,
