@@ -1,6 +1,6 @@
 """Steps as text."""
 
-from stretto.spec.lowered import Collective, Exchange, Receive, Send, write_step
+from stretto.spec.lowered import Collective, Exchange, Receive, Send, message, write_step
 from stretto.spec.program import Compute, Vocabulary
 
 
@@ -12,3 +12,7 @@ def test_every_step_has_a_text():
     assert Exchange(send, receive).peer == 4
     assert write_step(Collective("all-reduce", Vocabulary("S", 3), (0, 1))) == "all-reduce S3"
     assert write_step(Compute("W", 1, 2)) == "W1.2"
+
+
+def test_a_gradients_message_has_one_name_whoever_makes_it():
+    assert message(Compute("B", 3, 1)) == message(Compute("I", 3, 1, version=4)) != message(Compute("F", 3, 1))

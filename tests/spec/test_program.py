@@ -8,6 +8,7 @@ def test_maps():
     program = generate("zb-v", 3, 4)
     assert program.placement == ((0, 1, 2, 2, 1, 0),)
     assert program.chunks(1) == [(0, 1), (0, 4)]
+    assert [program.upstream(0, 1), program.downstream(2, 1), program.downstream(5, 1)] == [None, 3, None]
     assert program.path(2) == (0, 1, 2, 3, 4, 5)
     assert generate("dualpipe", 2, 4).chunks(0) == [(0, 0), (1, 1)]
 

@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "data": Command("stretto.cli.data", "turn documents into training data, and look into it"),
     "checkpoint": Command("stretto.cli.checkpoint", "look into a checkpoint, and check it for damage"),
     "models": Command("stretto.cli.models", "list model families; count a model's parameters, FLOPs and bytes"),
+    "schedule": Command("stretto.cli.schedule", "make, verify, simulate, search, draw and compare pipeline schedules"),
     "schema": Command("stretto.cli.schema", "print the JSON Schema of a file that Stretto reads or writes"),
     "doctor": Command("stretto.cli.doctor", "say what this machine offers, what Stretto will use, and why"),
 }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 
 from stretto.cli.show import json_text
+from stretto.spec.costs import PassCosts
 from stretto.spec.layout import Layout
 from stretto.spec.manifest import Manifest
+from stretto.spec.program_file import ProgramFile
 from stretto.spec.request import Sampling
 from stretto.spec.run.config import RunConfig
 from stretto.spec.shape import ModelShape
@@ -23,6 +25,8 @@ def schemas() -> dict[str, type[Value]]:
         "manifest": Manifest,
         "sampling": Sampling,
         "trace": Trace,
+        "program": ProgramFile,
+        "costs": PassCosts,
     }
 
 
@@ -34,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="run",
         choices=tuple(schemas()),
         help="run: a run file (default); shape: a model; layout: parallel degrees; manifest: a checkpoint; "
-        "sampling: how tokens are drawn; trace: what happened when",
+        "sampling: how tokens are drawn; trace: what happened when; program: a schedule; costs: what its passes cost",
     )
 
 

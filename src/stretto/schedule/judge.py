@@ -70,6 +70,7 @@ class _Run:
         for node, step in collectives(graph):
             self.results[step].append(node)
             self.done[node] = len(step.ranks) == 1
+        self.sums = _sums(graph)
         self.crossed: Finding | None = None
         self.awake = list(range(ranks))
 
@@ -93,9 +94,17 @@ class _Run:
                 if missing is not None:
                     self.waiting[missing].append(rank)
                     return
-                self.done[self.node[rank]] = 1
+                self._finish(self.node[rank])
                 self.node[rank] += 1
             self.at[rank] += 1
+
+    def _finish(self, node: int) -> None:
+        """A record is done, and with it perhaps the last part of a sum."""
+        self.done[node] = 1
+        for total in self.sums.get(node, ()):
+            if all(self.done[part] for part in self.graph.inputs[total]):
+                self.done[total] = 1
+                self.awake += self.waiting.pop(total, ())
 
     def _missing(self, node: int) -> Compute | int | None:
         """What a record needs and its rank does not have: a pass's result, or a virtual node's."""
@@ -203,7 +212,9 @@ class _Run:
             return f"{write_record(needed)} from rank {holder}", holder
         step = next((s for s, nodes in self.results.items() if needed in nodes), None)
         if step is None:
-            return "a collective that nobody starts", None
+            part = next(p for p in self.graph.inputs[needed or 0] if not self.done[p])
+            holder = self.graph.rank[part]
+            return f"{write_record(self.graph.records[part])} on rank {holder}, a part of the sum", holder
         there = {r for entries in self.started.values() for r, s in entries if s == step}
         absent = next((r for r in step.ranks if r not in there), None)
         return f"{write_step(step)}, which rank {absent} has not started", absent
@@ -219,6 +230,16 @@ class _Run:
                     receiver = rank if self.rendezvous else peer
                     return Finding(f"rank {receiver} posts a receive of {text}, which rank {op.peer} never sends.")
         return None
+
+
+def _sums(graph: Graph) -> dict[int, list[int]]:
+    """Each ``reduce`` -> the sums over ranks that it is a part of: the records themselves communicate."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for (what, *_), total in graph.collectives.items():
+        if what in ("reduce", "norm"):
+            for part in graph.inputs[total]:
+                found[part].append(total)
+    return found
 
 
 def _crossing(ends: tuple[int, int], sent: Compute, wanted: Compute) -> Finding:

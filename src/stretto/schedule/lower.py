@@ -16,7 +16,7 @@ from stretto.schedule.graph import Graph, build, result_of
 from stretto.schedule.timing import Timing, timing
 from stretto.spec.costs import PassCosts
 from stretto.spec.lowered import Collective, Communication, Exchange, Lowered, Receive, Send, Step
-from stretto.spec.program import Compute, Pair, Program, State, Vocabulary
+from stretto.spec.program import Compute, Pair, Program, Vocabulary
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ def _messages(graph: Graph, times: Timing, place: list[int], events: _Events) ->
 
 
 def collectives(graph: Graph) -> Iterator[tuple[int, Collective]]:
-    """The virtual nodes that are collectives of ranks, and what each rank has to start for them."""
+    """The virtual nodes of vocabulary passes, and the collective that each rank has to start for them."""
     everybody = tuple(range(len(graph.program.ranks)))
     for (what, index, piece, copy), node in graph.collectives.items():
         match what:
@@ -92,8 +92,7 @@ def collectives(graph: Graph) -> Iterator[tuple[int, Collective]]:
                 kind = "all-reduce" if what == "S" else "reduce"
                 yield node, Collective(kind, Vocabulary(what, index, piece, copy), everybody)
             case "reduce" | "norm":
-                ranks = tuple(sorted({graph.rank[i] for i in graph.inputs[node]}))
-                yield node, Collective("all-reduce", State("reduce" if what == "reduce" else "validate", index), ranks)
+                continue
             case _:
                 yield node, Collective("broadcast", _broadcast(graph, node, what), everybody)
 

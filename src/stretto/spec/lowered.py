@@ -43,7 +43,8 @@ class Exchange(NamedTuple):
 class Collective(NamedTuple):
     """Starts a collective of `ranks` on the result of `what`, which is done on the ranks that contribute.
 
-    ``broadcast`` from the one that did `what`; ``reduce`` to the rank of the pass that waits; ``all-reduce``.
+    ``broadcast`` from the one that did `what`; ``reduce`` to the rank of the pass that waits; ``all-reduce``. Sums of
+    parameters' gradients are no records of their own: ``reduce`` and ``update`` are (`spec.program.State`).
     """
 
     kind: Literal["broadcast", "reduce", "all-reduce"]
@@ -61,6 +62,14 @@ class Lowered:
 
     program: Program
     ranks: tuple[tuple[Step, ...], ...]
+
+
+def message(what: Compute) -> tuple[bool, int, int, int, int]:
+    """What names the result of a pass: (a forward's, stage, microbatch, slice, copy).
+
+    A reader of a gradient need not know whether B or I made it.
+    """
+    return (what.kind == "F", *what[1:5])
 
 
 def write_step(step: Step) -> str:

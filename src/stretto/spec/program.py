@@ -34,7 +34,7 @@ class Pair(NamedTuple):
     """A forward and a backward pass that a rank computes together, so that one's transfers hide under the other.
 
     Both start and end together; with `early_output` the forward's output leaves when the forward alone would be done,
-    as if it ran first.
+    as if it ran first: an executor may start the send that follows the pair from within it.
     """
 
     forward: Compute
@@ -70,10 +70,12 @@ class Memory(NamedTuple):
 class State(NamedTuple):
     """What happens to a stage's parameters.
 
-    ``gather`` makes the parameters that passes read from the ones that the optimizer keeps; ``reduce`` starts summing
-    gradients over the ranks that hold the same parameters; ``update`` is the optimizer step, after which this stage
-    has weights `version` (0: the weights of the next step); ``validate`` checks an update that was made before the
-    global norm was known; ``rollback`` undoes it where the check failed.
+    ``gather`` makes the parameters that passes read from the ones that the optimizer keeps. ``reduce`` starts summing
+    the stage's gradients over all that hold it (other copies, replicas of the pipeline) and goes on: one channel a
+    stage, so that two ranks may reduce two stages in different orders. ``update`` is the optimizer step, after which
+    this stage has weights `version` (0: the weights of the next step); it waits for the sums of all stages, whose norm
+    it needs, or, in a program with ``validate``, for its own stage's alone. ``validate`` checks, when the norm is known,
+    an update made before; ``rollback`` undoes it where the check failed.
     """
 
     kind: Literal["gather", "reduce", "update", "validate", "rollback"]
@@ -119,6 +121,18 @@ class Program:
     def path(self, microbatch: int) -> tuple[int, ...]:
         """The stages that `microbatch` visits, in order."""
         return self.paths[microbatch] if self.paths else tuple(range(self.stages))
+
+    def upstream(self, stage: int, microbatch: int) -> int | None:
+        """The stage whose output `stage` reads for `microbatch`, None for the first of its path."""
+        path = self.path(microbatch)
+        place = path.index(stage)
+        return path[place - 1] if place else None
+
+    def downstream(self, stage: int, microbatch: int) -> int | None:
+        """The stage that reads `stage`'s output for `microbatch`, None for the last of its path."""
+        path = self.path(microbatch)
+        place = path.index(stage)
+        return path[place + 1] if place + 1 < len(path) else None
 
     def chunks(self, rank: int) -> list[tuple[int, int]]:
         """The (copy, stage) pairs that `rank` holds, copies first, stages ascending."""

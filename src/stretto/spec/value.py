@@ -152,7 +152,7 @@ def _takes_path(kind: type[Value], name: str) -> bool:
 
 def _sentence(kind: type[Value], error: ValidationError, where: str) -> UserError:
     first = error.errors()[0]
-    path, inside = _walk(kind, [str(part) for part in first["loc"]])
+    path, inside = _walk(kind, [str(part) for part in first["loc"] if not _is_choice(part)])
     field, value, why = ".".join(path), _as_written(first["input"]), first["type"]
     prefix = f"{where}: " if where else ""
     if why == "extra_forbidden":
@@ -176,6 +176,11 @@ def _sentence(kind: type[Value], error: ValidationError, where: str) -> UserErro
     plain = first["msg"].removeprefix("Input should be ").replace("greater than or equal to", "at least")
     expected = _PLAIN.get(why) or plain.replace("less than or equal to", "at most")
     return UserError(prefix + str(bad_value(field, value, expected)))
+
+
+def _is_choice(part: str | int) -> bool:
+    """Whether a part of an error's place names a member of a union of plain types, which is no field."""
+    return isinstance(part, str) and (part in ("float", "int", "str") or not part.replace("_", "").isalnum())
 
 
 def _walk(kind: type[Value], loc: list[str]) -> tuple[list[str], list[type[Value]]]:
