@@ -26,7 +26,7 @@ def test_every_commands_help_starts_without_torch(name):
     assert said.startswith(f"usage: stretto {name}")
 
 
-@pytest.mark.parametrize("words", [["models"], ["schema"], ["models", "--vocabulary", "9"]])
+@pytest.mark.parametrize("words", [["models"], ["schema"], ["models", "--vocabulary", "9"], ["schedule", "list"]])
 def test_commands_that_only_count_run_without_torch(words):
     assert without_torch(f"from stretto.cli.main import main; assert main({words!r}) == 0")
 

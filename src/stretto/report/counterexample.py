@@ -61,7 +61,7 @@ def draw_finding(found: Verification, finding: Finding) -> str:
     rows = _rows(found, finding)
     middles = {row.stuck.rank: 84 + _ROW * number for number, row in enumerate(rows)}
     ends = {row.stuck.rank: 90 + sum(_width(t) + 8 for t in row.done) + 24 * row.more for row in rows}
-    lines = _wrapped(finding.sentence, 100)
+    lines = _wrapped(finding.sentence, 110)
     top = 24 + 18 * len(lines)
     body = [f'<text x="16" y="{30 + 18 * n}" class="t">{escape(line)}</text>' for n, line in enumerate(lines)]
     for row in rows:
