@@ -22,6 +22,7 @@ from stretto.schedule.generators.interleaved_zb import interleaved_zb
 from stretto.schedule.generators.one_f_one_b import one_f_one_b
 from stretto.schedule.generators.pipedream import pipedream
 from stretto.schedule.generators.pipelined_backprop import pipelined_backprop
+from stretto.schedule.generators.skip import skip
 from stretto.schedule.generators.sliced import sliced
 from stretto.schedule.generators.sliced_zb import sliced_zb
 from stretto.schedule.generators.zb_h1 import zb_h1
@@ -103,6 +104,12 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "sliced-zb": Kind(
         sliced_zb, "ZB-H1 over slices of every sequence", "Sun et al. 2024, Seq1F1B", frozenset({"slices"})
+    ),
+    "skip": Kind(
+        skip,
+        "every microbatch leaves out some stages, on paths that do not collide",
+        "Blagoev et al. 2025, SkipPipe",
+        frozenset({"ratio", "costs"}),
     ),
     "pipedream": Kind(
         pipedream,
