@@ -43,7 +43,7 @@ def told(simulation: Simulation) -> Iterator[tuple[str, str]]:
     """(name, value) for people."""
     found = figures(simulation)
     bound = found["lower_bound"]
-    over = f", {100 * (found['makespan'] / bound - 1):.3g}% above the lower bound" if bound else ""
+    over = f", {round(100 * (found['makespan'] / bound - 1), 4):.3g}% above the lower bound" if bound else ""
     yield "makespan", f"{found['makespan']:.6g}{over}"
     yield "bubble of the makespan", f"{found['bubble_rate_makespan']:.4f}"
     yield "bubble of the longest span", f"{found['bubble_rate_span']:.4f} (span {found['span']:.6g})"
