@@ -25,6 +25,7 @@ from stretto.schedule.generators.pipelined_backprop import pipelined_backprop
 from stretto.schedule.generators.skip import skip
 from stretto.schedule.generators.sliced import sliced
 from stretto.schedule.generators.sliced_zb import sliced_zb
+from stretto.schedule.generators.zb_auto import zb_auto
 from stretto.schedule.generators.zb_h1 import zb_h1
 from stretto.schedule.generators.zb_h2 import zb_h2
 from stretto.schedule.generators.zb_v import zb_v
@@ -71,6 +72,12 @@ KINDS: Final[dict[str, Kind]] = {
         zb_h2,
         "backward in halves, no bubble in twice the memory of 1F1B",
         "Qi et al. 2023, Zero Bubble Pipeline Parallelism",
+    ),
+    "zb-auto": Kind(
+        zb_auto,
+        "backward in halves, the order found for the costs at hand under a cap on memory",
+        "Qi et al. 2023, Zero Bubble Pipeline Parallelism",
+        frozenset({"costs", "memory_cap", "exact"}),
     ),
     "zb-v": Kind(
         zb_v,

@@ -1,0 +1,244 @@
+"""The best schedule that can be found in given seconds for given costs, under a cap on what ranks store.
+
+Candidates are every generator's program that keeps one copy of the weights and trains synchronously, then orders of
+the greedy scheduler (`schedule.greedy`) under ever other rules (`schedule.variants`) with stages in a line, in a V and
+in a loop. Every candidate is timed under the same costs; the best so far is always there, so the result is at least
+as good as every generator at the same memory. A lower bound says how far from the best possible it can be.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from stretto.schedule.bounds import makespan_bound, span_bound
+from stretto.schedule.graph import build
+from stretto.schedule.greedy import Problem, problem, program_of
+from stretto.schedule.memory import peaks
+from stretto.schedule.registry import KINDS
+from stretto.schedule.timing import timing
+from stretto.schedule.variants import Measure, Trial, evolve
+from stretto.spec.costs import PassCosts
+from stretto.spec.errors import UserError, bad_value
+from stretto.spec.program import Compute, Pair, Program, State, passes_of
+
+_CLOSE = 1e-9
+
+
+class Candidate(NamedTuple):
+    """A program that was tried."""
+
+    name: str
+    value: float
+    peak: float
+    """The most that a rank stores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search ended with. Times have the costs' unit, memory is in microbatches on one rank."""
+
+    program: Program
+    value: float
+    """The program's span or makespan, whichever was asked for."""
+    lower_bound: float
+    """No program with this placement, under this cap, has a smaller value."""
+    peaks: tuple[float, ...]
+    tried: tuple[Candidate, ...]
+    """Every generator that was admitted, and for each placement the greedy scheduler's best; best first."""
+    trials: int
+    """How many rules the greedy scheduler was run with."""
+    seconds: float
+
+    @property
+    def gap(self) -> float:
+        """How much less the value can be at most, as a share of it."""
+        return 1 - self.lower_bound / self.value if self.value else 0.0
+
+
+def search(
+    costs: PassCosts,
+    *,
+    ranks: int,
+    microbatches: int,
+    memory_cap: float | Sequence[float] | None = None,
+    chunks: Sequence[int] = (1, 2),
+    measure: Measure = "makespan",
+    seconds: float = 5.0,
+    seed: int = 0,
+    progress: Callable[[float, float], None] | None = None,
+) -> Found:
+    """Search for the program with the shortest makespan, or longest span of a rank.
+
+    Args:
+        costs: numbers are a rank's whole share; lists name every stage, so only chunk counts that fit them are tried.
+        ranks: at least 1.
+        microbatches: at least 1.
+        memory_cap: what a rank may store, in microbatches, or one such number a rank; none: no cap.
+        chunks: how many stages a rank may hold.
+        measure: what is to be short.
+        seconds: when to stop; the candidates that come first are always finished.
+        seed: of the random rules. Equal arguments try equal rules in equal order; time decides how many.
+        progress: called with (seconds so far, best value) after every candidate that was better.
+
+    Raises:
+        UserError: a size is below 1, no chunk count fits the costs, or the cap is too small for any schedule.
+    """
+    begin = time.monotonic()
+    _check(ranks, microbatches, chunks, seconds)
+    problems = _problems(costs, ranks, microbatches, memory_cap, chunks)
+    tried: list[Candidate] = []
+    best: tuple[float, Program] | None = None
+    for name, program, value in _generated(costs, ranks, microbatches, memory_cap, chunks, measure):
+        tried.append(Candidate(name, value, max(peaks(program, costs))))
+        if best is None or value < best[0]:
+            best = value, program
+            if progress:
+                progress(time.monotonic() - begin, value)
+    bests: dict[int, Trial] = {}
+    trials, bound = 0, _least(problems, costs, measure)
+    for trial in evolve([given for _, given in problems], measure, seed):
+        trials += 1
+        if trial.problem not in bests or trial.value < bests[trial.problem].value:
+            bests[trial.problem] = trial
+            if best is None or trial.value < best[0] - _CLOSE:
+                name, given = problems[trial.problem]
+                best = trial.value, program_of(given, trial.outcome.orders, "searched")
+                if progress:
+                    progress(time.monotonic() - begin, trial.value)
+        if time.monotonic() - begin > seconds or (best and best[0] <= bound * (1 + 1e-9)):
+            break
+    assert best
+    for index, trial in bests.items():
+        name, given = problems[index]
+        tried.append(Candidate(name, trial.value, max(peaks(program_of(given, trial.outcome.orders), costs))))
+    return _found(best[1], costs, memory_cap, measure, tried, trials, begin)
+
+
+def _found(
+    program: Program,
+    costs: PassCosts,
+    cap: float | Sequence[float] | None,
+    measure: Measure,
+    tried: list[Candidate],
+    trials: int,
+    begin: float,
+) -> Found:
+    bound = makespan_bound(program, costs)
+    if measure == "span":
+        bound = span_bound(program, costs, cap)
+    return Found(
+        program=program,
+        value=_value(program, costs, measure),
+        lower_bound=bound,
+        peaks=peaks(program, costs),
+        tried=tuple(sorted(tried, key=lambda candidate: candidate.value)),
+        trials=trials,
+        seconds=time.monotonic() - begin,
+    )
+
+
+def _check(ranks: int, microbatches: int, chunks: Sequence[int], seconds: float) -> None:
+    if ranks < 1:
+        raise bad_value("ranks", ranks, "an integer of at least 1")
+    if microbatches < 1:
+        raise bad_value("microbatches", microbatches, "an integer of at least 1")
+    if not chunks or min(chunks) < 1:
+        raise bad_value("chunks", list(chunks), "numbers of at least 1")
+    if not seconds >= 0:
+        raise bad_value("seconds", seconds, "a number of at least 0")
+
+
+def _problems(
+    costs: PassCosts, ranks: int, microbatches: int, cap: float | Sequence[float] | None, chunks: Sequence[int]
+) -> list[tuple[str, Problem]]:
+    """(name, problem) of every placement that fits the costs."""
+    found: list[tuple[str, Problem]] = []
+    refused: UserError | None = None
+    down = tuple(range(ranks))
+    for count in chunks:
+        placements = {"line": down} if count == 1 else {f"loop of {count}": down * count}
+        if count % 2 == 0:
+            placements = {
+                "V" if count == 2 else f"zigzag of {count}": (*down, *down[::-1]) * (count // 2),
+                **placements,
+            }
+        for name, placement in placements.items():
+            try:
+                found.append((f"greedy, {name}", problem(costs, placement, microbatches, cap)))
+            except UserError as error:
+                refused = error
+    if not found:
+        assert refused
+        raise refused
+    return found
+
+
+def _generated(
+    costs: PassCosts,
+    ranks: int,
+    microbatches: int,
+    cap: float | Sequence[float] | None,
+    chunks: Sequence[int],
+    measure: Measure,
+) -> Iterator[tuple[str, Program, float]]:
+    """(name, program, value) of every generator that admits the sizes, the costs and the cap."""
+    for name, kind in KINDS.items():
+        if "slices" in kind.options and len(costs.slices) < 2:
+            continue
+        counts: Sequence[int | None] = [c for c in chunks if c > 1] if "chunks" in kind.options else [None]
+        for count in counts:
+            options: dict[str, object] = {} if count is None else {"chunks": count}
+            if "slices" in kind.options:
+                options["slices"] = len(costs.slices)
+            if "costs" in kind.options:
+                options["costs"] = costs
+            if "memory_cap" in kind.options and cap is not None:
+                options["memory_cap"] = cap
+            try:
+                program = kind.make(ranks, microbatches, **options)
+                if not _admitted(program, costs, cap, chunks):
+                    continue
+                value = _value(program, costs, measure)
+            except UserError:
+                continue
+            yield name if count in (None, 2) else f"{name}, {count} chunks", program, value
+
+
+def _admitted(program: Program, costs: PassCosts, cap: float | Sequence[float] | None, chunks: Sequence[int]) -> bool:
+    """Whether a program trains one copy of the weights synchronously and obeys the cap.
+
+    Raises:
+        UserError: the costs are for other sizes.
+    """
+    ranks = len(program.ranks)
+    if program.copies > 1 or program.forward_only or program.paths or program.barriers:
+        return False
+    if program.stages not in {count * ranks for count in chunks}:
+        return False
+    for rank in program.ranks:
+        for record in rank:
+            if isinstance(record, State) or (isinstance(record, Compute | Pair) and _stale(record)):
+                return False
+    caps = cap if isinstance(cap, Sequence) else [float("inf") if cap is None else cap] * ranks
+    return all(peak <= most + _CLOSE for peak, most in zip(peaks(program, costs), caps, strict=True))
+
+
+def _stale(record: Compute | Pair) -> bool:
+    return any(isinstance(found, Compute) and found.version for found in passes_of(record))
+
+
+def _value(program: Program, costs: PassCosts, measure: Measure) -> float:
+    found = timing(build(program), costs)
+    return max(found.spans) if measure == "span" else found.makespan
+
+
+def _least(problems: list[tuple[str, Problem]], costs: PassCosts, measure: Measure) -> float:
+    """What no placement can beat: a search that reaches it may stop."""
+    bounds: list[float] = []
+    for _, given in problems:
+        empty = program_of(given, [[] for _ in range(given.ranks)])
+        bounds.append(makespan_bound(empty, costs) if measure == "makespan" else span_bound(empty, costs))
+    return min(bounds)
