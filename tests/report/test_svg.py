@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -53,6 +54,17 @@ def test_stacked_timelines_share_the_time_axis():
     assert first[0][1] == second[0][1] == pytest.approx(1120 / long.makespan, abs=0.01)
     assert "2 ranks, 4 microbatches" in text
     assert "2 ranks, 9 microbatches" in text
+
+
+def test_memory_of_another_unit_has_its_own_scale():
+    one = from_simulation(simulated(one_forward_one_backward(2, 4)))
+    lanes = tuple(lane._replace(memory=tuple((t, level * 2**30) for t, level in lane.memory)) for lane in one.lanes)
+    other = replace(one, lanes=lanes, memory_unit="bytes")
+    text = draw_svg([one, other])
+    shapes = re.findall(r'class="level" d="M[\d.]+ [\d.]+([^"]+)"', text)
+    assert len(shapes) == 4
+    assert shapes[:2] == shapes[2:]
+    assert "2 GiB" in text
 
 
 def test_every_class_has_a_colour_and_both_modes_are_there():

@@ -65,6 +65,14 @@ def test_colours_are_those_of_the_palette_and_a_pair_has_two():
     assert f"38;2;{blue};48;2;{orange}m\u2580" in text
 
 
+def test_passes_narrower_than_a_cell_are_mixed_by_their_time():
+    halves = [Bar(i / 2, i / 2 + 0.5, "FB"[i % 2], (Part("FB"[i % 2], 0, i),)) for i in range(60)]
+    text = coloured(Timeline("t", (Lane("r", tuple(halves)),)), width=34)
+    mean = [(int(HUES["F"][i : i + 2], 16) + int(HUES["B"][i : i + 2], 16)) / 2 for i in (1, 3, 5)]
+    assert text.count("48;2;{};{};{}m".format(*map(round, mean))) == 30
+    assert "mixed" in text
+
+
 def test_no_color_and_files_get_plain_letters(monkeypatch):
     timeline = from_simulation(simulated(one_forward_one_backward(2, 2), EQUAL))
     monkeypatch.setenv("NO_COLOR", "1")

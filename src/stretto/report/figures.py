@@ -7,7 +7,7 @@ rank (Qi et al. 2023, Zero Bubble, section 2).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from stretto.report.timeline import Timeline
 
@@ -25,6 +25,15 @@ def figures(timeline: Timeline) -> Iterator[tuple[str, str]]:
         yield "peak memory", memory_text(max(lane.peak for lane in timeline.lanes), timeline.memory_unit)
     if timeline.transfers is not None:
         yield "messages", f"{timeline.transfers:,}"
+
+
+def memory_scales(timelines: Sequence[Timeline]) -> dict[str, float]:
+    """Per unit of memory the highest level of timelines that are drawn together."""
+    scales: dict[str, float] = {}
+    for timeline in timelines:
+        peak = max((lane.peak for lane in timeline.lanes), default=0.0)
+        scales[timeline.memory_unit] = max(peak, scales.get(timeline.memory_unit, 0.0))
+    return scales
 
 
 def memory_text(level: float, unit: str) -> str:

@@ -1,7 +1,7 @@
 """Timelines as one HTML page that needs nothing else: no network, no server, no other file.
 
 The page draws on a canvas what it finds in a JSON table of columns, some 45 bytes a bar: 64 ranks with 512
-microbatches and two chunks (131,072 bars) make six megabytes, and redraw in under 20 ms. It allows itself no network
+microbatches and two chunks (131,072 bars) make six megabytes, and redraw in about 20 ms. It allows itself no network
 at all (its Content-Security-Policy), and texts reach it only escaped: in the table no ``<`` is left, and the scripts
 never make markup of them.
 """
@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from stretto.report.figures import figures, memory_text
+from stretto.report.figures import figures, memory_scales, memory_text
 from stretto.report.palette import CAUSES, HUES, colour, ink, shade_of, shades
 from stretto.report.timeline import KINDS, Bar, Kind, Lane, Part, Timeline
 from stretto.report.writing import write_whole
@@ -54,15 +54,16 @@ def draw_html(timelines: Sequence[Timeline], title: str = "") -> str:
 
 def page_data(timelines: Sequence[Timeline], title: str) -> dict[str, object]:
     """What the page's script reads; bars are columns, kinds and causes numbers."""
+    scales = memory_scales(timelines)
     return {
         "title": title,
         "kinds": [[kind, words, HUES[kind]] for kind, words in KINDS.items()],
         "causes": [[cause, fill] for cause, fill in CAUSES.items()],
-        "timelines": [_timeline(timeline) for timeline in timelines],
+        "timelines": [_timeline(timeline, scales[timeline.memory_unit]) for timeline in timelines],
     }
 
 
-def _timeline(timeline: Timeline) -> dict[str, object]:
+def _timeline(timeline: Timeline, top_level: float) -> dict[str, object]:
     fills = {
         _NUMBER[kind]: [[fill := colour(kind, shade, timeline.chunks), ink(fill)] for shade in shades(timeline.chunks)]
         for kind in timeline.kinds
@@ -71,6 +72,7 @@ def _timeline(timeline: Timeline) -> dict[str, object]:
         "title": timeline.title,
         "unit": timeline.unit,
         "makespan": _number(timeline.makespan),
+        "top_level": _number(top_level),
         "last_microbatch": max(timeline.microbatches - 1, 0),
         "figures": list(figures(timeline)),
         "colours": fills,
@@ -82,6 +84,7 @@ def _lane(timeline: Timeline, lane: Lane) -> dict[str, object]:
     first = [bar.parts[0] for bar in lane.bars]
     table: dict[str, object] = {
         "label": lane.label,
+        "computes": lane.computes,
         "start": [_number(bar.start) for bar in lane.bars],
         "end": [_number(bar.end) for bar in lane.bars],
         "text": [bar.text for bar in lane.bars],
@@ -98,7 +101,6 @@ def _lane(timeline: Timeline, lane: Lane) -> dict[str, object]:
             if bar.idle
         ],
         "memory": [_number(value) for step in lane.memory for value in step],
-        "peak": _number(lane.peak),
         "peak_text": memory_text(lane.peak, timeline.memory_unit),
         "causes": [_number(lane.causes.get(cause, 0.0)) for cause in CAUSES] if lane.causes else [],
         "idle": _number(timeline.makespan - lane.busy),

@@ -45,7 +45,7 @@ def colour(kind: Kind, shade: int, chunks: int) -> str:
     """The colour of a kind in one of the shades that so many chunks need, as ``#rrggbb``; later shades are lighter."""
     shades = min(max(chunks, 1), _SHADE_STEPS)
     mix = _LIGHTEST * shade / max(shades - 1, 2)
-    return "#" + "".join(f"{round(c + (255 - c) * mix):02x}" for c in _channels(HUES[kind]))
+    return "#" + "".join(f"{round(c + (255 - c) * mix):02x}" for c in channels(HUES[kind]))
 
 
 def shades(chunks: int) -> range:
@@ -59,10 +59,11 @@ def ink(background: str) -> str:
     return "#ffffff" if 1.05 / (light + 0.05) >= (light + 0.05) / 0.056 else "#14181d"
 
 
-def _channels(text: str) -> tuple[int, int, int]:
+def channels(text: str) -> tuple[int, int, int]:
+    """Red, green and blue of a ``#rrggbb``, from 0 to 255."""
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
 def _luminance(text: str) -> float:
-    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in _channels(text))]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in channels(text))]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -6,12 +6,12 @@ number about 30 more where it fits, so the file is linear in the bars.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from stretto.report.figures import figures, memory_text, ticks
+from stretto.report.figures import figures, memory_scales, memory_text, ticks
 from stretto.report.palette import HUES, colour, ink, shade_of, shades
 from stretto.report.timeline import KINDS, Bar, Lane, Part, Timeline
 from stretto.report.writing import write_whole
@@ -37,7 +37,8 @@ class _Frame(NamedTuple):
     left: float
     right: float
     per_time: float
-    peak: float
+    peaks: Mapping[str, float]
+    """Per unit of memory the highest level, so that stacked timelines are drawn to one scale."""
     row: float
     level_row: float
 
@@ -88,7 +89,7 @@ def _frame(timelines: Sequence[Timeline]) -> _Frame:
         left=_MARGIN + label * _CHARACTER + 10,
         right=max(52.0, max(map(len, notes), default=0) * _CHARACTER + 14) + _MARGIN,
         per_time=_PLOT / makespan if makespan else 0.0,
-        peak=max((lane.peak for lane in lanes), default=0.0),
+        peaks=memory_scales(timelines),
         row=_TALL if few else _LOW,
         level_row=_LEVEL_ROW if few else _LOW,
     )
@@ -100,7 +101,7 @@ def _timeline(timeline: Timeline, frame: _Frame, top: float) -> tuple[list[str],
     lines = [
         f'<text class="title" x="{_short(_MARGIN)}" y="{_short(top + 12)}">{escape(timeline.title)}</text>',
         f'<text class="muted" x="{_short(_MARGIN)}" y="{_short(top + 31)}">{escape(_figures(timeline))}</text>',
-        f'<text class="muted end" x="{_short(frame.width - _MARGIN)}" y="{_short(top + 31)}">idle</text>',
+        f'<text class="muted end" x="{_short(frame.width - _MARGIN)}" y="{_short(top + 31)}">bubble</text>',
     ]
     lanes = top + 40
     bottom = lanes + row * len(timeline.lanes)
@@ -108,20 +109,22 @@ def _timeline(timeline: Timeline, frame: _Frame, top: float) -> tuple[list[str],
         lines += _lane(timeline, lane, frame, lanes + number * row)
     lines += _axis(timeline, frame, bottom)
     bottom += 24
-    if frame.peak and any(lane.memory for lane in timeline.lanes):
+    stored = [lane for lane in timeline.lanes if lane.memory]
+    if stored and frame.peaks[timeline.memory_unit]:
         head = _short(bottom + 14)
         lines.append(f'<text class="muted" x="{_short(left)}" y="{head}">{_memory_words(timeline)}</text>')
         lines.append(f'<text class="muted end" x="{_short(frame.width - _MARGIN)}" y="{head}">peak</text>')
         bottom += 20
-        for number, lane in enumerate(timeline.lanes):
+        for number, lane in enumerate(stored):
             lines += _memory(timeline, lane, frame, bottom + number * frame.level_row)
-        bottom += frame.level_row * len(timeline.lanes)
+        bottom += frame.level_row * len(stored)
     return lines, bottom + 26
 
 
 def _lane(timeline: Timeline, lane: Lane, frame: _Frame, top: float) -> Iterator[str]:
     height = _row_height(frame.row)
-    yield from _named_row(timeline, lane, frame, top, height, f"{100 * _idle(timeline, lane):.0f} %")
+    note = f"{100 * _idle(timeline, lane):.0f} %" if lane.computes else ""
+    yield from _named_row(timeline, lane, frame, top, height, note)
     narrow = len(lane.bars) > _PLOT / 4
     yield f'<g class="bars{" thin" * narrow}" transform="translate({_short(frame.left)} {_short(top)})">'
     yield from (_bar(timeline, bar, frame, height) for bar in lane.bars)
@@ -154,9 +157,10 @@ def _number(timeline: Timeline, part: Part, x: float, y: float, width: float, he
 def _memory(timeline: Timeline, lane: Lane, frame: _Frame, top: float) -> Iterator[str]:
     height = _row_height(frame.level_row)
     yield from _named_row(timeline, lane, frame, top, height, memory_text(lane.peak, timeline.memory_unit))
+    top_level = frame.peaks[timeline.memory_unit]
     path, at, was = "", 0.0, 0.0
     for time, level in lane.memory:
-        x, y = round(time * frame.per_time, 1), round(level / frame.peak * height, 1)
+        x, y = round(time * frame.per_time, 1), round(level / top_level * height, 1)
         if x > at:
             path += f"h{_short(x - at)}"
         path += f"v{_short(was - y)}" if y != was else ""

@@ -1,7 +1,8 @@
 """A timeline in characters: a row a lane, a cell a slice of time.
 
 A cell shows what took most of its slice: its colour the kind, lighter for later chunks, and a microbatch's number at
-the start of its bar where it fits. A pair is split into upper and lower halves. Without colour the kinds are letters,
+the start of its bar where it fits. A pair is split into upper and lower halves. Where passes are narrower than a cell,
+a cell has the mean of their colours. Without colour the kinds are letters,
 ``F3--`` a forward of microbatch 3. Time is linear in bars and cells.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stretto.report.figures import ticks
-from stretto.report.palette import colour, ink, shade_of
+from stretto.report.palette import channels, colour, ink, shade_of
 from stretto.report.timeline import KINDS, Bar, Kind, Lane, Part, Timeline
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _LETTERS: Final[dict[Kind, str]] = {"memory": "m", "state": "u", "other": "?"}
 class _Scale(NamedTuple):
     cells: int
     per_time: float
+    dense: bool
+    """Whether passes are narrower than a cell."""
 
 
 def print_timeline(timeline: Timeline, out: Console) -> None:
@@ -43,11 +46,12 @@ def print_timeline(timeline: Timeline, out: Console) -> None:
     plain = out.no_color or out.color_system is None
     out.print(timeline.title, markup=False, highlight=False, style="bold", no_wrap=True, overflow="ellipsis")
     for lane in timeline.lanes:
-        row = _plain(lane, scale) if plain else _coloured(lane, scale, timeline.chunks)
+        draw = _plain if plain else _mixed if scale.dense else _coloured
+        row = draw(lane, scale, timeline.chunks)
         out.print(Text.assemble((f"{lane.label:<{label}} ", "dim"), row), no_wrap=True, overflow="crop")
     axis = _axis(timeline, scale, label + 1)
     out.print(axis, markup=False, highlight=False, style="dim", no_wrap=True, overflow="crop")
-    out.print(_legend(timeline, plain))
+    out.print(_legend(timeline, plain, scale.dense))
 
 
 def _scale(timeline: Timeline, width: int) -> _Scale:
@@ -57,7 +61,7 @@ def _scale(timeline: Timeline, width: int) -> _Scale:
     shortest = min((length for length in lengths if length > 0), default=makespan)
     whole = min(math.floor(width * shortest / makespan + 1e-9), _MOST_CELLS_A_PASS)
     per_time = whole / shortest if whole else width / makespan
-    return _Scale(min(width, math.ceil(makespan * per_time - 1e-9)), per_time)
+    return _Scale(min(width, math.ceil(makespan * per_time - 1e-9)), per_time, not whole)
 
 
 def _cells(lane: Lane, scale: _Scale) -> list[Bar | None]:
@@ -66,13 +70,18 @@ def _cells(lane: Lane, scale: _Scale) -> list[Bar | None]:
     best = [0.0] * scale.cells
     idle = [1.0] * scale.cells
     for bar in lane.bars:
-        first, last = bar.start * scale.per_time, bar.end * scale.per_time
-        for cell in range(int(first + 1e-6), min(math.ceil(last - 1e-6), scale.cells)):
-            covered = min(last, cell + 1) - max(first, cell)
+        for cell, covered in _coverage(bar, scale):
             idle[cell] -= covered
             if covered > best[cell]:
                 best[cell], cells[cell] = covered, bar
     return [bar if idle[i] <= 0.5 + 1e-6 else None for i, bar in enumerate(cells)]
+
+
+def _coverage(bar: Bar, scale: _Scale) -> Iterator[tuple[int, float]]:
+    """(cell, the share of it that the bar takes)."""
+    first, last = bar.start * scale.per_time, bar.end * scale.per_time
+    for cell in range(int(first + 1e-6), min(math.ceil(last - 1e-6), scale.cells)):
+        yield cell, min(last, cell + 1) - max(first, cell)
 
 
 def _runs(cells: list[Bar | None]) -> Iterator[tuple[Bar | None, int]]:
@@ -105,7 +114,25 @@ def _coloured(lane: Lane, scale: _Scale, chunks: int) -> Text:
     return row
 
 
-def _plain(lane: Lane, scale: _Scale) -> Text:
+def _mixed(lane: Lane, scale: _Scale, chunks: int) -> Text:
+    """Cells in the mean of the colours of all that falls into them."""
+    from rich.text import Text
+
+    sums = [[0.0, 0.0, 0.0, 0.0] for _ in range(scale.cells)]
+    for bar in lane.bars:
+        for part in bar.parts:
+            fill = channels(colour(part.kind, shade_of(part.chunk, chunks), chunks))
+            for cell, covered in _coverage(bar, scale):
+                share = covered / len(bar.parts)
+                sums[cell] = [a + share * b for a, b in zip(sums[cell], (*fill, 1), strict=True)]
+    row = Text()
+    for *mixed, whole in sums:
+        empty = whole < 0.5 - 1e-6
+        row.append(" ", "" if empty else "on rgb({},{},{})".format(*(round(value / whole) for value in mixed)))
+    return row
+
+
+def _plain(lane: Lane, scale: _Scale, _: int) -> Text:
     from rich.text import Text
 
     row = Text()
@@ -141,7 +168,7 @@ def _axis(timeline: Timeline, scale: _Scale, indent: int) -> str:
     return " " * indent + "".join(row).rstrip()
 
 
-def _legend(timeline: Timeline, plain: bool) -> Text:
+def _legend(timeline: Timeline, plain: bool, dense: bool) -> Text:
     from rich.text import Text
 
     legend = Text()
@@ -154,4 +181,6 @@ def _legend(timeline: Timeline, plain: bool) -> Text:
             legend.append(f" {KINDS[kind]}")
     if timeline.chunks > 1:
         legend.append("" if plain else "  (lighter: a later chunk)")
+    if dense:
+        legend.append("  (what took most of a cell)" if plain else "  (mixed where passes are narrower than a cell)")
     return legend

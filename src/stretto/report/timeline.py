@@ -92,6 +92,11 @@ class Lane(NamedTuple):
         return sum(bar.end - bar.start for bar in self.bars if bar.is_pass)
 
     @property
+    def computes(self) -> bool:
+        """Whether it holds passes."""
+        return any(bar.is_pass for bar in self.bars)
+
+    @property
     def peak(self) -> float:
         """The highest level of `memory`."""
         return max((level for _, level in self.memory), default=0.0)
@@ -148,19 +153,20 @@ class Timeline:
     @cached_property
     def computing(self) -> tuple[Lane, ...]:
         """The lanes that hold passes."""
-        return tuple(lane for lane in self.lanes if any(bar.is_pass for bar in lane.bars))
+        return tuple(lane for lane in self.lanes if lane.computes)
 
     def _bubble(self, length: float) -> float:
         whole = len(self.computing) * length
         return 1 - sum(lane.busy for lane in self.computing) / whole if whole else 0.0
 
 
-def from_simulation(simulation: Simulation, title: str = "") -> Timeline:
+def from_simulation(simulation: Simulation, title: str = "", unit: str = "") -> Timeline:
     """The timeline of a program's run in virtual time.
 
     Args:
         simulation: what happened.
         title: a line above the picture; empty: the program's kind and sizes.
+        unit: the unit of the costs' times, where it is known.
     """
     program = simulation.program
     lanes: list[Lane] = []
@@ -174,6 +180,7 @@ def from_simulation(simulation: Simulation, title: str = "") -> Timeline:
     return Timeline(
         title=title or (f"{program.kind}, {sizes}" if program.kind else sizes),
         lanes=tuple(lanes),
+        unit=unit,
         transfers=simulation.transfers,
         lower_bound=simulation.lower_bound,
     )

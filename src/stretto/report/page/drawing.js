@@ -101,7 +101,8 @@ function draw_bar({ line, lane, bar }, i, x, width, y) {
   const half = second ? bar / 2 : bar, font = font_of(line, width - 2, half - 1), short = lane.microbatch[i];
   if (!font) return;
   const label = (text, ink, y) => write(text, x + width / 2, y + 0.5, { align: "center", fill: ink, font });
-  const roomy = width > lane.text[i].length * font * 0.64 + 8;
+  const letters = short < 0 ? lane.text[i].length : line.longest;  // of bars of a size either all are named or none
+  const roomy = width > letters * font * 0.64 + (short < 0 ? 8 : 20);
   if (!second) label(roomy ? lane.text[i] : short < 0 ? "" : short, ink, y + half / 2);
   else {
     label(short, ink, y + half / 2);
@@ -134,12 +135,12 @@ function draw_memory({ line, lane }, y, high) {
     const next = x_of(steps[i]), value = steps[i + 1];
     if (next > size.width + 10) break;
     if (next < size.left - 10) { level = value; continue; }
-    pen.lineTo(next, bottom - level / top_level * high);
+    pen.lineTo(next, bottom - level / line.top_level * high);
     level = value; x = next;
-    pen.lineTo(next, bottom - level / top_level * high);
+    pen.lineTo(next, bottom - level / line.top_level * high);
   }
   const end = x_of(line.makespan);
-  pen.lineTo(end, bottom - level / top_level * high); pen.lineTo(end, bottom);
+  pen.lineTo(end, bottom - level / line.top_level * high); pen.lineTo(end, bottom);
   pen.closePath(); pen.fillStyle = colours.level; pen.fill();
 }
 
@@ -149,14 +150,14 @@ function draw_sides({ line, lane, l, bar, level }, y) {
   if (l % (pitch < 8 ? 4 : pitch < 10 ? 2 : 1) === 0) {
     const share = lane.idle / (line.makespan || 1), style = { align: "right", fill: colours.muted, font };
     write(lane.label, size.left - 10, middle, style);
-    write((100 * share).toFixed(share < 0.1 ? 1 : 0) + " %", right, middle, style);
+    if (lane.computes) write((100 * share).toFixed(share < 0.1 ? 1 : 0) + " %", right, middle, style);
   }
-  if (wide > 40) {
+  if (wide > 40 && lane.computes) {
     let x = left;
     pen.fillStyle = colours.row; pen.fillRect(left, y, wide, bar);
     const parts = lane.causes.length ? lane.causes.map((c, i) => [c, data.causes[i][1]]) : [[lane.idle, colours.muted]];
     for (const [time, fill] of parts) {
-      const width = time / (line.makespan || 1) / worst_idle * wide;
+      const width = time / (line.makespan || 1) / worst_share * wide;
       pen.fillStyle = fill; pen.fillRect(x, y, width, bar); x += width;
     }
   }
@@ -179,7 +180,8 @@ function draw_axis() {
     write(timed(n * step), x, AXIS / 2 - 2, { align: "center", fill: colours.muted });
   }
   pen.stroke();
-  const note = size.right > 100 ? "idle, by cause" : "idle";
+  const known = data.timelines.some((t) => t.lanes.some((l) => l.causes.length));
+  const note = size.right > 100 && known ? "bubble, by cause" : "bubble";
   write(note, size.width - 20, AXIS / 2 - 2, { align: "right", fill: colours.muted });
 }
 

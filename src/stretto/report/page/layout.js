@@ -9,8 +9,9 @@ const AXIS = 26, TITLE = 26, DIM = 0.16;
 const length = Math.max(...data.timelines.map((t) => t.makespan)) || 1;
 const unit = data.timelines[0].unit ? " " + data.timelines[0].unit : "";
 const most = Math.max(...data.timelines.flatMap((t) => t.lanes.map((l) => l.start.length)), 1);
-const top_level = Math.max(...data.timelines.flatMap((t) => t.lanes.map((l) => l.peak)), 0);
-const worst_idle = Math.max(...data.timelines.flatMap((t) => t.lanes.map((l) => l.idle / (t.makespan || 1))), 1e-9);
+const any_memory = data.timelines.some((t) => t.top_level > 0);
+const shares = data.timelines.flatMap((t) => t.lanes.filter((l) => l.computes).map((l) => l.idle / (t.makespan || 1)));
+const worst_share = Math.max(...shares, 1e-9);
 let view = { from: 0, to: length }, down = 0, memory;  // memory: undecided until the first layout
 let rows = [], size = { width: 0, height: 0, left: 80, right: 190, all: 0 };
 let hovered = null, followed = null, colours = {}, awaited = null, frame = 0;
@@ -22,7 +23,11 @@ const x_of = (time) => size.left + (time - view.from) / (view.to - view.from) * 
 const time_of = (x) => view.from + (x - size.left) / plot() * (view.to - view.from);
 
 for (const line of data.timelines) {
+  line.longest = 1;
   for (const lane of line.lanes) {
+    lane.text.forEach((text, i) => {
+      if (lane.microbatch[i] >= 0 && !lane.second[i]) line.longest = Math.max(line.longest, text.length);
+    });
     let end = -Infinity;
     lane.reached = lane.end.map((e) => (end = Math.max(end, e)));  // ascending even where bars overlap
   }
@@ -39,16 +44,18 @@ function lay_out() {
            right: box.width < 760 ? 72 : 200 };
   const lanes = data.timelines.reduce((sum, t) => sum + t.lanes.length, 0);
   const titles = data.timelines.length > 1 ? data.timelines.length * TITLE : 0;
-  const pitch = (size.height - AXIS - titles - 11) / lanes, gap = pitch < 16 ? 2 : 4;
-  memory ??= top_level > 0 && pitch > 12;
+  const room = size.height - AXIS - titles - 11, pitch = room / lanes, gap = pitch < 16 ? 2 : 4;
+  memory ??= any_memory && pitch > 12;
   $("memory").setAttribute("aria-pressed", String(memory));
-  const bar = Math.min(44, Math.max(memory ? 8 : 6, (pitch - gap) * (memory ? 0.62 : 1)));
-  const level = memory ? Math.min(34, Math.max(5, pitch - gap - bar)) : 0;
+  const stored = memory ? data.timelines.reduce((sum, t) => sum + t.lanes.filter((l) => l.memory.length).length, 0) : 0;
+  const share = (room - lanes * gap) / (5 * lanes + 3 * stored);  // a bar is as high as five shares, a curve as three
+  const bar = Math.min(44, Math.max(memory ? 8 : 6, 5 * share)), curve = Math.min(34, Math.max(5, 3 * share));
   let y = AXIS + 3;
   rows = [];
   data.timelines.forEach((line, t) => {
     if (titles) { rows.push({ title: line.title, y, high: TITLE }); y += TITLE; }
     line.lanes.forEach((lane, l) => {
+      const level = memory && lane.memory.length ? curve : 0;
       rows.push({ line, lane, t, l, y, bar, level, high: bar + level + gap });
       y += bar + level + gap;
     });

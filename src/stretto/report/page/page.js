@@ -58,7 +58,7 @@ function side_words(x, y) {
   if (!row || y < AXIS || x < size.width - size.right && x >= size.left) return [];
   const { lane, line } = row, share = (time) => ` (${(100 * time / (line.makespan || 1)).toFixed(1)} %)`;
   const causes = lane.causes.map((time, i) => [data.causes[i][0], time]).filter(([, time]) => time > 0);
-  return [lane.label, `idle ${timed(lane.idle)}${share(lane.idle)}`,
+  return [lane.label, ...(lane.computes ? [`bubble ${timed(lane.idle)}${share(lane.idle)}`] : []),
           ...causes.map(([name, time]) => `${name} ${timed(time)}${share(time)}`),
           ...(lane.memory.length ? [`peak ${lane.peak_text}`] : [])];
 }
@@ -104,7 +104,7 @@ function legend() {
   const shades = Math.max(...data.timelines.flatMap((t) => Object.values(t.colours).map((c) => c.length)));
   if (shades > 1) $("legend").append(element("span", "lighter: a later chunk", "note"));
   const causes = data.causes.filter((_, i) => data.timelines.some((t) => t.lanes.some((l) => l.causes[i] > 0)));
-  if (causes.length) $("legend").append(element("span", "idle:", "note"));
+  if (causes.length) $("legend").append(element("span", "bubble:", "note"));
   for (const [name, fill] of causes) entry(name, fill, "thin");
 }
 
@@ -118,7 +118,7 @@ function theme(name) {
 const other_theme = () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
 
 function show_memory(on) {
-  memory = on && top_level > 0;
+  memory = on && any_memory;
   lay_out();
 }
 
@@ -179,7 +179,7 @@ function follow(bar) {
 }
 
 head(); legend(); lay_out(); listen();
-if (!(top_level > 0)) $("memory").hidden = true;
+if (!any_memory) $("memory").hidden = true;
 // Where a bar is on the canvas and what is in view, for whoever looks at the page by program.
 window.stretto = {
   view: () => ({ ...view }),
