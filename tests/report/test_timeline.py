@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stretto.report.timeline import Part, explanation, from_simulation, from_trace
+from stretto.report.timeline import Part, from_simulation, from_trace
 from stretto.spec.costs import PassCosts
 from stretto.spec.errors import UserError
 from stretto.spec.program import passes
@@ -90,13 +90,3 @@ def test_another_counter_can_be_asked_for_and_an_unknown_one_or_no_span_is_refus
         measured(counter="bytes")
     with pytest.raises(UserError, match="no span"):
         from_trace(Trace(source="measured"))
-
-
-def test_an_explanation_says_what_when_and_why():
-    bar = from_simulation(SIMULATION).lanes[1].bars[0]
-    assert explanation(bar, "ms") == (
-        "F1.0",
-        "forward of stage 1, microbatch 0",
-        "from 1.25 to 2.25 ms, 1 ms long",
-        "idle 1.25 ms before it: waited for F0.0 on rank 0 (dependency)",
-    )

@@ -221,27 +221,8 @@ def from_trace(trace: Trace, title: str = "", counter: str = "") -> Timeline:
     )
 
 
-def explanation(bar: Bar, unit: str = "") -> tuple[str, ...]:
-    """What a bar is, when it was and why it waited, in lines for people."""
-    tail = f" {unit}" if unit else ""
-    lines = [bar.text, *(_words(part) for part in bar.parts)]
-    lines.append(f"from {bar.start:.6g} to {bar.end:.6g}{tail}, {bar.end - bar.start:.6g}{tail} long")
-    if bar.idle:
-        why = f": waited for {bar.waited_for}" if bar.waited_for else ""
-        lines.append(f"idle {bar.idle:.6g}{tail} before it{why}" + (f" ({bar.cause})" if bar.cause else ""))
-    return tuple(lines)
-
-
 def _several(count: int, noun: str, plural: str = "s") -> str:
     return f"{count} {noun}" + ("" if count == 1 else plural)
-
-
-def _words(part: Part) -> str:
-    words = KINDS[part.kind]
-    words += f" of stage {part.stage}" if part.stage >= 0 else ""
-    words += f", microbatch {part.microbatch}" if part.microbatch >= 0 else ""
-    words += f", slice {part.slice}" if part.slice else ""
-    return words + (f", copy {part.copy}" if part.copy else "")
 
 
 def _parts(records: Iterable[Record | None]) -> Callable[[Record | None], tuple[Part, ...]]:
