@@ -25,6 +25,8 @@ from stretto.schedule.generators.pipelined_backprop import pipelined_backprop
 from stretto.schedule.generators.skip import skip
 from stretto.schedule.generators.sliced import sliced
 from stretto.schedule.generators.sliced_zb import sliced_zb
+from stretto.schedule.generators.v_half import v_half
+from stretto.schedule.generators.v_min import v_min
 from stretto.schedule.generators.zb_auto import zb_auto
 from stretto.schedule.generators.zb_h1 import zb_h1
 from stretto.schedule.generators.zb_h2 import zb_h2
@@ -83,6 +85,18 @@ KINDS: Final[dict[str, Kind]] = {
         zb_v,
         "two chunks a rank in a V: no bubble in the memory of 1F1B where all passes take equal time",
         "Qi et al. 2023, Zero Bubble Pipeline Parallelism",
+    ),
+    "v-half": Kind(
+        v_half,
+        "two chunks a rank in a V, half the activations of 1F1B",
+        "Qi et al. 2024, Pipeline Parallelism with Controllable Memory",
+        frozenset({"costs"}),
+    ),
+    "v-min": Kind(
+        v_min,
+        "two chunks a rank in a V, a third of the activations of 1F1B",
+        "Qi et al. 2024, Pipeline Parallelism with Controllable Memory",
+        frozenset({"costs"}),
     ),
     "interleaved-zb": Kind(
         interleaved_zb,
