@@ -1,9 +1,10 @@
 """The best schedule that can be found in given seconds for given costs, under a cap on what ranks store.
 
-Candidates are every generator's program that keeps one copy of the weights and trains synchronously, then orders of
-the greedy scheduler (`schedule.greedy`) under ever other rules (`schedule.variants`) with stages in a line, in a V and
-in a loop. Every candidate is timed under the same costs; the best so far is always there, so the result is at least
-as good as every generator at the same memory. A lower bound says how far from the best possible it can be.
+Candidates are every generator's program that keeps one copy of the weights and trains synchronously, then their orders
+with weight gradients placed anew (`schedule.weights`), orders of the greedy scheduler (`schedule.greedy`) under ever
+other rules (`schedule.variants`) with stages in a line, in a V and in a loop, and local moves of the best. Every
+candidate is timed under the same costs; the best so far is always there, so the result is at least as good as every
+generator at the same memory. A lower bound says how far from the best possible it can be.
 """
 
 from __future__ import annotations
@@ -11,20 +12,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import NamedTuple
 
 from stretto.schedule.bounds import makespan_bound, span_bound
 from stretto.schedule.graph import build
-from stretto.schedule.greedy import Problem, problem, program_of
+from stretto.schedule.greedy import Outcome, Problem, problem, program_of
 from stretto.schedule.memory import peaks
 from stretto.schedule.registry import KINDS
 from stretto.schedule.timing import timing
-from stretto.schedule.variants import Measure, Trial, evolve
+from stretto.schedule.variants import Measure, evolve
+from stretto.schedule.weights import Filling, core_of, fill, swapped, without_weights
 from stretto.spec.costs import PassCosts
 from stretto.spec.errors import UserError, bad_value
 from stretto.spec.program import Compute, Pair, Program, State, passes_of
 
 _CLOSE = 1e-9
+_FILLINGS = (
+    Filling(0.0, 1.0, balance=True),
+    Filling(1.0, 1.0),
+    Filling(0.5, 1.0, balance=True, idle=0.04),
+    Filling(0.25, 0.5, balance=True, idle=0.01),
+)
+_REFILLED = 6
+"""How many of the best generated programs have their weight gradients placed anew."""
+_RULES_FIRST = 30
+"""After so many rules, every second trial is a local move of the best order."""
 
 
 class Candidate(NamedTuple):
@@ -89,32 +102,72 @@ def search(
     begin = time.monotonic()
     _check(ranks, microbatches, chunks, seconds)
     problems = _problems(costs, ranks, microbatches, memory_cap, chunks)
-    tried: list[Candidate] = []
-    best: tuple[float, Program] | None = None
-    for name, program, value in _generated(costs, ranks, microbatches, memory_cap, chunks, measure):
-        tried.append(Candidate(name, value, max(peaks(program, costs))))
-        if best is None or value < best[0]:
-            best = value, program
+    made = [(Candidate(name, value, max(peaks(program, costs))), program) for name, program, value in
+            _generated(costs, ranks, microbatches, memory_cap, chunks, measure)]  # fmt: skip
+    made.sort(key=lambda pair: pair[0].value)
+    value, program = (made[0][0].value, made[0][1]) if made else (float("inf"), None)
+    bests: dict[int, tuple[float, Outcome]] = {}
+    trials, bound = 0, _least(problems, costs, measure)
+    for index, reached, outcome in _outcomes([g for _, g in problems], [p for _, p in made[:_REFILLED]], measure, seed):
+        trials += 1
+        if index not in bests or reached < bests[index][0]:
+            bests[index] = reached, outcome
+        if reached < value - _CLOSE:
+            value, program = reached, program_of(problems[index][1], outcome.orders, "searched")
             if progress:
                 progress(time.monotonic() - begin, value)
-    bests: dict[int, Trial] = {}
-    trials, bound = 0, _least(problems, costs, measure)
-    for trial in evolve([given for _, given in problems], measure, seed):
-        trials += 1
-        if trial.problem not in bests or trial.value < bests[trial.problem].value:
-            bests[trial.problem] = trial
-            if best is None or trial.value < best[0] - _CLOSE:
-                name, given = problems[trial.problem]
-                best = trial.value, program_of(given, trial.outcome.orders, "searched")
-                if progress:
-                    progress(time.monotonic() - begin, trial.value)
-        if time.monotonic() - begin > seconds or (best and best[0] <= bound * (1 + 1e-9)):
+        if time.monotonic() - begin > seconds or value <= bound * (1 + 1e-9):
             break
-    assert best
-    for index, trial in bests.items():
+    assert program
+    tried = [candidate for candidate, _ in made]
+    for index, (reached, outcome) in bests.items():
         name, given = problems[index]
-        tried.append(Candidate(name, trial.value, max(peaks(program_of(given, trial.outcome.orders), costs))))
-    return _found(best[1], costs, memory_cap, measure, tried, trials, begin)
+        tried.append(Candidate(name, reached, max(peaks(program_of(given, outcome.orders), costs))))
+    return _found(program, costs, memory_cap, measure, tried, trials, begin)
+
+
+def _outcomes(
+    problems: Sequence[Problem], programs: Sequence[Program], measure: Measure, seed: int
+) -> Iterator[tuple[int, float, Outcome]]:
+    """(problem, value, outcome), endlessly: generated orders with their W's placed anew, rules, local moves."""
+    best: tuple[float, int, Outcome] | None = None
+    fresh = False
+    for program in programs:
+        for k, given in enumerate(problems):
+            core = core_of(program) if given.placement == program.placement[0] else None
+            for index, value, outcome in _filled(problems, k, core or [], measure, _FILLINGS):
+                yield index, value, outcome
+                if best is None or value < best[0]:
+                    best = value, index, outcome
+    for trial in evolve(problems, measure, seed):
+        found = [(trial.problem, trial.value, trial.outcome)]
+        if best and trial.number >= _RULES_FIRST:
+            random = Random(seed * 1_000_003 - trial.number - 1)
+            core = without_weights(best[2].orders, len(problems[best[1]].placement))
+            fillings = _FILLINGS if fresh else (random.choice(_FILLINGS),)
+            core = core if fresh else swapped(core, random)
+            found += _filled(problems, best[1], core, measure, fillings)
+        fresh = False
+        for index, value, outcome in found:
+            yield index, value, outcome
+            if best is None or value <= best[0]:
+                fresh = best is None or value < best[0] - _CLOSE
+                best = value, index, outcome
+
+
+def _filled(
+    problems: Sequence[Problem], index: int, core: list[list[int]], measure: Measure, fillings: Sequence[Filling]
+) -> list[tuple[int, float, Outcome]]:
+    """What a core order becomes with weight gradients placed in several ways; nothing for an empty one."""
+    given = problems[index]
+    unit = max(given.busy)
+    found: list[tuple[int, float, Outcome]] = []
+    for filling in fillings if core else ():
+        idle = filling.idle * given.microbatches * unit
+        outcome = fill(given, core, filling._replace(idle=idle))
+        if outcome:
+            found.append((index, outcome.span if measure == "span" else outcome.makespan, outcome))
+    return found
 
 
 def _found(
