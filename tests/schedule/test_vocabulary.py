@@ -22,8 +22,6 @@ from tests.schedule.composing import all_programs, check, in_order, programs, st
 ROWS = Path(__file__).parents[2] / "benchmarks" / "data" / "pipeline_tables.csv"
 GROWTH = 1.03
 """The longest that a further microbatch may take, in units of what its passes take and the program lost anyway."""
-PAIRED = 1.07
-"""The same where pairs may be split: 0.999 on average over costs."""
 times = st.sampled_from((0.0, 0.01, 0.1, 0.3, 0.5, 1.0))
 plain = st.builds(
     PassCosts,
@@ -92,12 +90,14 @@ def test_on_1f1b_the_bubble_is_that_of_1f1b_whatever_m_is(ranks, barriers, costs
     assert extra[1] <= extra[0] + (GROWTH - 1) * 3 * ranks * a_microbatch + 1e-9
 
 
-RELAXED = ("1f1b", "interleaved-1f1b", "zb-h1", "zb-h2", "zb-v", "dualpipe", "dualpipe-v", "sliced-1f1b", "chimera")
+GROWTHS = dict.fromkeys(("1f1b", "interleaved-1f1b", "zb-h1", "zb-h2", "zb-v", "sliced-1f1b"), GROWTH)
+# pairs may be split, directions collide, paths differ: nothing lost on average over costs, at worst this
+GROWTHS |= {"dualpipe": 1.07, "dualpipe-v": 1.07, "bitpipe": 1.1, "chimera": 1.15, "skip": 1.15}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("barriers", [1, 2])
-@pytest.mark.parametrize("kind", [kind for kind in RELAXED if kind in KINDS])
+@pytest.mark.parametrize("kind", GROWTHS)
 @settings(max_examples=8, deadline=None)
 @given(costs=plain)
 def test_a_further_microbatch_costs_its_passes_alone(kind, barriers, costs):
@@ -107,8 +107,7 @@ def test_a_further_microbatch_costs_its_passes_alone(kind, barriers, costs):
         program = KINDS[kind].make(8, microbatches)
         base.append(timing(program, costs).makespan)
         shared.append(timing(with_vocabulary(program, barriers, costs), costs).makespan)
-    growth = PAIRED if kind.startswith("dualpipe") else GROWTH
-    assert shared[1] - shared[0] <= growth * (base[1] - base[0] + 32 * each)
+    assert shared[1] - shared[0] <= GROWTHS[kind] * (base[1] - base[0] + 32 * each)
 
 
 def test_what_cannot_take_it_says_why():

@@ -9,8 +9,9 @@ A rank keeps the base program's order of its forwards, of its backwards and of i
 three comes next is the first, in the base order shifted by the extra forwards, that can start at once. A forward waits
 until no more than the base program's passes and one a barrier (with pairs, one more) are in flight. So the first pass
 that the base order has left can always start: the result always finishes. On 1F1B rank d stores ``p - d + barriers``
-microbatches, and the bubble is that of 1F1B within 3%, whatever m is. Time is linear in the passes: about 5
-microseconds each.
+microbatches, and the bubble is that of 1F1B within 3%, whatever m is. Other programs lose no more on average over
+costs; at worst measured a microbatch takes 7% longer in programs with pairs, 14% in those merged slot by slot from two
+directions (Chimera) or that skip stages. Time is linear in the passes: about 5 microseconds each.
 """
 
 from __future__ import annotations
