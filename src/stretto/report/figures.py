@@ -17,7 +17,7 @@ def figures(timeline: Timeline) -> Iterator[tuple[str, str]]:
     unit = f" {timeline.unit}" if timeline.unit else ""
     yield "makespan", f"{timeline.makespan:.5g}{unit}"
     if timeline.lower_bound:
-        yield "above its lower bound", f"{100 * (timeline.makespan / timeline.lower_bound - 1):.3g} %"
+        yield "above its lower bound", f"{round(100 * (timeline.makespan / timeline.lower_bound - 1), 4):.3g} %"
     if timeline.computing:
         yield "bubble (makespan)", f"{100 * timeline.bubble_rate_makespan:.1f} %"
         yield "bubble (longest span)", f"{100 * timeline.bubble_rate_span:.1f} %"
