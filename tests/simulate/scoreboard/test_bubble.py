@@ -35,6 +35,15 @@ def test_rows_of_kinds_that_exist_here_are_exact():
     assert [score for score in scores if not score.met] == []
 
 
+@pytest.mark.parametrize("schedule", ["V-Half", "V-Min"])
+def test_our_bubble_is_no_larger_than_that_of_the_authors_greedy_order(schedule):
+    scores = [found for found in scored("bubble_span", schedules={schedule}) if found.status == "scored"]
+    assert [found for found in scores if found.difference > 1e-9] == []
+    usual = {"schedule": schedule, "m": "12", "metric": "bubble_span", "unit": "chunk-F units"}
+    less = one(**usual, value="1")
+    assert less.met is (False if less.status == "scored" else None)
+
+
 def test_a_wrong_figure_is_not_met():
     assert one().met
     assert not one(value="0.28").met

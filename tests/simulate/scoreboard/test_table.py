@@ -17,7 +17,7 @@ def test_the_page_has_a_part_a_table_and_one_for_the_rest():
     )
     page = markdown(board)
     assert page.startswith("6 rows: 3 scored, 2 of them within the bar; 1 excluded, 2 not predicted.\n\n## table: ")
-    assert "\n2 rows scored, 1 within the bar; worst difference -0.0073 (line 3). 1 row excluded.\n" in page
+    assert "\n2 rows scored, 1 within the bar; differences -0.0073 to +2.7e-05. 1 row excluded.\n" in page
     assert (
         "| 2 | any | 4 | 8 | 1F1B | 0.2727 | 0.272727 | +2.7e-05 | yes | idle share of the makespan of 1f1b |" in page
     )

@@ -18,7 +18,7 @@ from stretto.spec.costs import PassCosts
 
 SIZES: Final = (4, 6, 8, 16)
 """Numbers of ranks at which formulas are compared, with three microbatches a rank."""
-LARGE: Final = (24, 48)
+GROWTH: Final = (12, 24)
 """Numbers of ranks between which the growth of the peak is taken; multiples of 6, so that rounding cancels."""
 
 
@@ -56,7 +56,7 @@ def asymptotic(row: Row, seconds: float | None) -> Prediction:
     """
     del seconds
     name = _kind(row)
-    few, many = LARGE
+    few, many = GROWTH
     ours = (_peak(name, many, 3 * many) - _peak(name, few, 3 * few)) / (many - few)
     how = f"growth of the peak of {name.text} a rank, from p = {few} to {many}, m = 3p"
     return Prediction((evaluate(row.value, {"M": 1.0}),), (ours,), how, -1e-6, 1e-6)

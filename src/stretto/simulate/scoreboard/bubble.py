@@ -7,6 +7,7 @@ Searched rows are in `searched`.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from itertools import chain
@@ -42,7 +43,9 @@ def bubble(row: Row, seconds: float | None) -> Prediction:
     program = _pairs(generated(name, ranks, microbatches, costs), row)
     measure, ours = _measured(row, name, simulate(program, costs))
     allowed = 5e-5 if row.metric == "bubble_rate" else 1e-6
-    return Prediction((published(row),), (ours,), f"{measure} of {program.kind}", -allowed, allowed, False, name.fault)
+    how = f"{measure} of {program.kind}" + ("; the published order is a greedy scheduler's" if name.greedy else "")
+    low = -math.inf if name.greedy else -allowed
+    return Prediction((published(row),), (ours,), how, low, allowed, excluded=name.fault)
 
 
 def pass_costs(row: Row, name: Name) -> PassCosts:

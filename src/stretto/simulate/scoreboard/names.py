@@ -25,6 +25,8 @@ class Name(NamedTuple):
     vocabulary: Literal["one", "two"] | None = None
     cap: float | None = None
     """Of a searched schedule, how much a rank may store, as a multiple of p microbatches; none: the row's note says."""
+    greedy: bool = False
+    """Whether the published order is what a greedy scheduler arrives at, so that ours may have less of a bubble."""
     fault: str = ""
     """What is known to be wrong with published figures of this name; empty: nothing."""
 
@@ -60,8 +62,8 @@ _NAMES: Final = MappingProxyType(
         "interleavedzerobubble": Name("interleaved-zb"),
         "zbvzerobubble": Name("zb-v"),
         "dualpipev": Name("dualpipe-v"),
-        "v-half": Name("v-half", "span"),
-        "v-min": Name("v-min", "span"),
+        "v-half": Name("v-half", "span", greedy=True),
+        "v-min": Name("v-min", "span", greedy=True),
         "v-zb": Name("v-zb", "span"),
     }
 )

@@ -6,6 +6,7 @@ rank. The found program is simulated again here, and its memory is held against 
 
 from __future__ import annotations
 
+import math
 import re
 
 from stretto.schedule.memory import peaks
@@ -43,7 +44,7 @@ def searched(row: Row, name: Name, costs: PassCosts, seconds: float | None) -> P
         raise NotPredicted(f"the search found a program that stores {most:g} microbatches, more than {share:g} p")
     ours = simulate(found.program, costs).bubble_rate_span
     how = f"idle share of the longest span, found in {seconds:g} s for at most {share:g} p microbatches ({shape.text})"
-    return Prediction((published(row),), (ours,), how, -1.0, 5e-5)
+    return Prediction((published(row),), (ours,), how, -math.inf, 5e-5)
 
 
 def _cap(row: Row, name: Name) -> float:

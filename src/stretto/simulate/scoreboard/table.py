@@ -16,7 +16,7 @@ def markdown(board: Scoreboard) -> str:
     """The scoreboard as Markdown.
 
     Every published table with a row that we have a figure for is a part of its own, under a line that says how many
-    rows are scored and which difference is the worst. Rows without a figure of ours are counted in the last part.
+    rows are scored and how far the differences go. Rows without a figure of ours are counted in the last part.
     """
     compared = [score for score in board.scores if score.status != "not predicted"]
     groups: dict[tuple[str, str, str], list[Score]] = {}
@@ -32,7 +32,7 @@ def markdown(board: Scoreboard) -> str:
 
 
 def head(scores: Iterable[Score]) -> str:
-    """How many of these rows are scored and within their bars, and which difference is the worst."""
+    """How many of these rows are scored and within their bars, and how far the differences go."""
     scores = tuple(scores)
     scored = [score for score in scores if score.status == "scored"]
     excluded = len(scores) - len(scored)
@@ -40,15 +40,15 @@ def head(scores: Iterable[Score]) -> str:
     if not scored:
         return f"No row is scored.{tail}"
     within = sum(1 for score in scored if score.met)
-    return f"{_rows(len(scored))} scored, {within} within the bar; {_worst(scored)}.{tail}"
+    return f"{_rows(len(scored))} scored, {within} within the bar; {_range(scored)}.{tail}"
 
 
-def _worst(scored: list[Score]) -> str:
+def _range(scored: list[Score]) -> str:
     ratios = [score.ratio for score in scored if score.ratio is not None]
     if ratios:
         return f"ratio of ours to the published time {min(ratios):.4f} to {max(ratios):.4f}"
-    worst = max(scored, key=lambda score: abs(score.difference or 0.0))
-    return f"worst difference {_signed(worst.difference or 0.0)} (line {worst.line})"
+    differences = [score.difference or 0.0 for score in scored]
+    return f"differences {_signed(min(differences))} to {_signed(max(differences))}"
 
 
 def _summary(board: Scoreboard) -> str:
