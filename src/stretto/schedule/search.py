@@ -226,7 +226,7 @@ def _problems(
     if not found:
         assert refused
         raise refused
-    return found
+    return sorted(found, key=lambda pair: ("loop" in pair[0], "line" in pair[0]))
 
 
 def _generated(
@@ -239,8 +239,8 @@ def _generated(
 ) -> Iterator[tuple[str, Program, float]]:
     """(name, program, value) of every generator that admits the sizes, the costs and the cap."""
     for name, kind in KINDS.items():
-        if "slices" in kind.options and len(costs.slices) < 2:
-            continue
+        if "ratio" in kind.options or ("slices" in kind.options and len(costs.slices) < 2):
+            continue  # these leave stages out, or are for sequences that are cut
         counts: Sequence[int | None] = [c for c in chunks if c > 1] if "chunks" in kind.options else [None]
         for count in counts:
             options: dict[str, object] = {} if count is None else {"chunks": count}

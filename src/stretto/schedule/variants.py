@@ -67,7 +67,13 @@ _ONE_CHUNK: Final = (
     Variant(_rules((1, 0), (_ALL,), wait=(0.3, 1, False))),
     Variant(_rules((0, 1), (_ALL,), (0.5, 1.0))),
 )
+_BOTH: Final = (_ALL, _ALL)
 _TWO_CHUNKS: Final = (
+    Variant(replace(_rules((3, 0, 1, 2), _BOTH, (0.25, 1.0), (0.6, 2, True)), balance=True), 0.9),
+    Variant(replace(_rules((3, 0, 1, 2), _BOTH, (0.25, 1.0), (0.6, 2, True), 1), balance=True), 0.9),
+    Variant(_rules((2, 0, 3, 1), _BOTH, (0.0, 0.75), (1.0, 1, True))),
+    Variant(_rules((2, 0, 1, 3), _BOTH, (0.75, 0.75), (1.0, 1, True))),
+    Variant(replace(_rules((2, 0, 3, 1), _BOTH, (0.0, 0.75), (0.6, 2, True), 1), balance=True), 0.9),
     Variant(_rules((2, 0, 1, 3), (_ALL, _ALL), (0.0, 1.0), (1.0, 1, True), 1)),
     Variant(
         replace(
@@ -112,10 +118,10 @@ _TWO_CHUNKS: Final = (
     ),
     Variant(
         replace(
-            _rules((2, 1, 3, 0), ((0.98, 0.54), _ALL), (0.0, 0.5), (0.6, 2, False), 1),
+            _rules((2, 1, 3, 0), ((0.985, 0.539), _ALL), (0.0, 0.5), (0.6, 2, False), 1),
             balance=True,
             later_from=0.1,
-            later_ahead=((0.73, 0.53), _ALL),
+            later_ahead=((0.726, 0.529), _ALL),
         ),
         0.95,
     ),
@@ -168,10 +174,8 @@ def evolve(problems: Sequence[Problem], measure: Measure, seed: int = 0) -> Iter
 
 
 def _beginnings(problems: Sequence[Problem]) -> list[tuple[int, Variant]]:
-    """Every problem's first rules before any problem's second."""
-    lists = [proven(_chunks(problem)) for problem in problems]
-    rounds = range(max(map(len, lists)))
-    return [(index, found[k]) for k in rounds for index, found in enumerate(lists) if k < len(found)]
+    """Each problem's first rules, the problems in the order given."""
+    return [(index, variant) for index, given in enumerate(problems) for variant in proven(_chunks(given))]
 
 
 def _try(
