@@ -10,7 +10,7 @@ generator at the same memory. A lower bound says how far from the best possible 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
@@ -34,7 +34,9 @@ _FILLINGS = (
     Filling(0.5, 1.0, balance=True, idle=0.04),
     Filling(0.25, 0.5, balance=True, idle=0.01),
 )
-_REFILLED = 6
+_FIRST = 0.6
+"""The share of the time after which the generators that look at the costs have their turn."""
+_REFILLED = 3
 """How many of the best generated programs have their weight gradients placed anew."""
 _RULES_FIRST = 30
 """After so many rules, every second trial is a local move of the best order."""
@@ -102,28 +104,61 @@ def search(
     begin = time.monotonic()
     _check(ranks, microbatches, chunks, seconds)
     problems = _problems(costs, ranks, microbatches, memory_cap, chunks)
-    made = [(Candidate(name, value, max(peaks(program, costs))), program) for name, program, value in
-            _generated(costs, ranks, microbatches, memory_cap, chunks, measure)]  # fmt: skip
-    made.sort(key=lambda pair: pair[0].value)
-    value, program = (made[0][0].value, made[0][1]) if made else (float("inf"), None)
-    bests: dict[int, tuple[float, Outcome]] = {}
-    trials, bound = 0, _least(problems, costs, measure)
-    for index, reached, outcome in _outcomes([g for _, g in problems], [p for _, p in made[:_REFILLED]], measure, seed):
-        trials += 1
-        if index not in bests or reached < bests[index][0]:
-            bests[index] = reached, outcome
-        if reached < value - _CLOSE:
-            value, program = reached, program_of(problems[index][1], outcome.orders, "searched")
-            if progress:
-                progress(time.monotonic() - begin, value)
-        if time.monotonic() - begin > seconds or value <= bound * (1 + 1e-9):
-            break
-    assert program
-    tried = [candidate for candidate, _ in made]
-    for index, (reached, outcome) in bests.items():
+    leader = _Leader(problems, _least(problems, costs, measure), begin, progress)
+    sizes = (costs, ranks, microbatches, memory_cap, chunks, measure)
+    quick = sorted(_generated(*sizes, weighed=False), key=lambda made: made[1])
+    leader.lead(quick)
+    outcomes = _outcomes([g for _, g in problems], [p for *_, p in quick[:_REFILLED]], measure, seed)
+    leader.follow(outcomes, begin + _FIRST * seconds)
+    slow = list(_generated(*sizes, weighed=True))
+    leader.lead(slow)
+    leader.follow(outcomes, begin + seconds)
+    assert leader.program
+    tried = [Candidate(name, value, max(peaks(program, costs))) for name, value, program in (*quick, *slow)]
+    for index, (reached, outcome) in leader.bests.items():
         name, given = problems[index]
         tried.append(Candidate(name, reached, max(peaks(program_of(given, outcome.orders), costs))))
-    return _found(program, costs, memory_cap, measure, tried, trials, begin)
+    return _found(leader.program, costs, memory_cap, measure, tried, leader.trials, begin)
+
+
+class _Leader:
+    """The best program so far."""
+
+    def __init__(
+        self,
+        problems: Sequence[tuple[str, Problem]],
+        bound: float,
+        begin: float,
+        progress: Callable[[float, float], None] | None,
+    ) -> None:
+        self.problems, self.bound, self.begin, self.progress = problems, bound, begin, progress
+        self.value = float("inf")
+        self.program: Program | None = None
+        self.bests: dict[int, tuple[float, Outcome]] = {}
+        """Per problem the best value and outcome."""
+        self.trials = 0
+
+    def lead(self, made: Iterable[tuple[str, float, Program]]) -> None:
+        """Let generated programs compete."""
+        for _, value, program in made:
+            if value < self.value - _CLOSE:
+                self._improve(value, program)
+
+    def follow(self, outcomes: Iterator[tuple[int, float, Outcome]], until: float) -> None:
+        """Let greedy outcomes compete: one at least, then as time allows and the bound leaves room."""
+        for index, value, outcome in outcomes:
+            self.trials += 1
+            if index not in self.bests or value < self.bests[index][0]:
+                self.bests[index] = value, outcome
+            if value < self.value - _CLOSE:
+                self._improve(value, program_of(self.problems[index][1], outcome.orders, "searched"))
+            if time.monotonic() > until or self.value <= self.bound * (1 + 1e-9):
+                return
+
+    def _improve(self, value: float, program: Program) -> None:
+        self.value, self.program = value, program
+        if self.progress:
+            self.progress(time.monotonic() - self.begin, value)
 
 
 def _outcomes(
@@ -236,9 +271,15 @@ def _generated(
     cap: float | Sequence[float] | None,
     chunks: Sequence[int],
     measure: Measure,
-) -> Iterator[tuple[str, Program, float]]:
-    """(name, program, value) of every generator that admits the sizes, the costs and the cap."""
+    weighed: bool,
+) -> Iterator[tuple[str, float, Program]]:
+    """(name, value, program) of every generator that admits the sizes, the costs and the cap.
+
+    `weighed`: those that look at the costs, which takes them longer; else the others.
+    """
     for name, kind in KINDS.items():
+        if weighed != ("costs" in kind.options):
+            continue
         if "ratio" in kind.options or ("slices" in kind.options and len(costs.slices) < 2):
             continue  # these leave stages out, or are for sequences that are cut
         counts: Sequence[int | None] = [c for c in chunks if c > 1] if "chunks" in kind.options else [None]
@@ -257,7 +298,7 @@ def _generated(
                 value = _value(program, costs, measure)
             except UserError:
                 continue
-            yield name if count in (None, 2) else f"{name}, {count} chunks", program, value
+            yield name if count in (None, 2) else f"{name}, {count} chunks", value, program
 
 
 def _admitted(program: Program, costs: PassCosts, cap: float | Sequence[float] | None, chunks: Sequence[int]) -> bool:
