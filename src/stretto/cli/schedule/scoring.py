@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stretto.cli.show import emit, progress
+from stretto.cli.show import emit, progress, table
 from stretto.report.writing import write_whole
 from stretto.spec.errors import UserError, bad_value
 
@@ -30,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Score rows."""
     from stretto.simulate.scoreboard.rows import read_rows
-    from stretto.simulate.scoreboard.scoreboard import markdown, score, to_json
+    from stretto.simulate.scoreboard.scoreboard import score
+    from stretto.simulate.scoreboard.table import markdown
 
     if not arguments.seconds > 0:
         raise bad_value("--seconds", arguments.seconds, "more than 0")
@@ -42,9 +44,38 @@ def run(arguments: argparse.Namespace) -> int:
         board = score(rows, seconds=arguments.seconds, progress=advance)
     if arguments.markdown is not None:
         write_whole(markdown(board), arguments.markdown)
-    emit(arguments, to_json(board), lambda out: _present(out, board, arguments.markdown))
+    emit(arguments, board.model_dump(mode="json"), lambda out: _present(out, board, arguments.markdown))
     return 0
 
 
 def _present(out: Console, board: Scoreboard, path: Path | None) -> None:
-    raise NotImplementedError
+    scored = board.of("scored")
+    figures = ("published", "ours", "difference", "ratio")
+    columns = ("line", "table", "model", "p", "m", "schedule", "metric", *figures, "bar")
+    rows = [
+        (
+            s.line,
+            s.table,
+            s.model,
+            s.p,
+            s.m,
+            s.schedule,
+            s.metric,
+            s.published,
+            ", ".join(f"{value:.6g}" for value in s.ours),
+            f"{s.difference:+.3g}" if s.difference is not None else "",
+            f"{s.ratio:.3f}" if s.ratio is not None else "",
+            "met" if s.met else "missed",
+        )
+        for s in scored
+    ]
+    table(out, columns, rows, numbers=("line", "p", "m", *figures))
+    out.print()
+    missed = sum(not score.met for score in scored)
+    out.print(f"{len(scored)} rows scored, {len(scored) - missed} within their bar, {missed} not.")
+    for status in ("excluded", "not predicted"):
+        reasons = Counter(score.reason for score in board.of(status))
+        for reason, count in reasons.most_common():
+            out.print(f"{status}: {count} {'row' if count == 1 else 'rows'}: {reason}", markup=False)
+    if path is not None:
+        out.print(f"written: {path}", markup=False)

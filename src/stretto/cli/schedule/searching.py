@@ -9,7 +9,7 @@ from stretto.cli.schedule.figures import figures
 from stretto.cli.schedule.output import add_files, write_files, written
 from stretto.cli.schedule.show import present
 from stretto.cli.schedule.sizes import add_costs, add_sizes, costs_of
-from stretto.cli.show import emit, progress, table
+from stretto.cli.show import Advance, emit, progress, table
 from stretto.schedule.verify import verified
 from stretto.simulate.programs import simulate
 from stretto.spec.errors import bad_value
@@ -38,6 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_files(parser)
 
 
+class _Told:
+    """Turns what the search tells (seconds so far, best value) into progress."""
+
+    def __init__(self, advance: Advance) -> None:
+        self.advance, self.seconds = advance, 0.0
+
+    def __call__(self, seconds: float, best: float) -> None:
+        self.advance(seconds - self.seconds, f"best {best:.6g}")
+        self.seconds = seconds
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Search."""
     from stretto.schedule.search import search
@@ -46,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise bad_value("--seconds", arguments.seconds, "more than 0")
     costs = costs_of(arguments)
     with progress("searching", arguments.seconds) as advance:
+        told = _Told(advance)
         found = search(
             costs,
             ranks=arguments.ranks,
@@ -54,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             chunks=tuple(arguments.chunks),
             measure=arguments.measure,
             seconds=arguments.seconds,
-            progress=advance,
+            progress=told,
         )
     simulation = simulate(verified(found.program, costs), costs)
     title = f"found, {arguments.ranks} ranks, {arguments.microbatches} microbatches"
@@ -65,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         "search_lower_bound": found.lower_bound,
         "gap": found.gap,
         "seconds": found.seconds,
+        "trials": found.trials,
         "tried": [{"name": name, "value": value, "peak": peak} for name, value, peak in found.tried],
     }
     emit(arguments, data, lambda out: _present(out, found, simulation, title, written(arguments)))

@@ -36,9 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A file, costs and a picture."""
     parser.add_argument("file", metavar="FILE", type=Path, help="a program (.json), or a schedule of torch (.csv)")
     add_costs(parser)
-    parser.add_argument(
-        "--svg", metavar="FILE", type=Path, help="draw the counterexample, or a good program"
-    )
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="draw the counterexample, or a good program")
 
 
 def run(arguments: argparse.Namespace) -> int:
