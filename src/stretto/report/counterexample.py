@@ -73,7 +73,8 @@ def draw_finding(found: Verification, finding: Finding) -> str:
     high = top + _ROW * max(len(rows), 1) + 16
     style = (
         "<style>svg{font:13px ui-monospace,monospace;background:#fff;color:#1b1b1f}.t{font-family:system-ui,sans-serif;"
-        "font-size:14px;fill:currentColor}.d{fill:rgb(136 136 136 / .27);stroke:none}.s{fill:#d5453322;stroke:#d54533;stroke-width:2}"
+        "font-size:14px;fill:currentColor}.d{fill:rgb(136 136 136 / .27)}"
+        ".s{fill:#d5453322;stroke:#d54533;stroke-width:2}"
         "text{fill:currentColor}.a{stroke:#d54533;stroke-width:2;fill:none;marker-end:url(#h)}.m{opacity:.65}"
         "@media(prefers-color-scheme:dark){svg{background:#17181c;color:#e8e8ec}}</style>"
     )

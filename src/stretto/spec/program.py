@@ -74,8 +74,8 @@ class State(NamedTuple):
     the stage's gradients over all that hold it (other copies, replicas of the pipeline) and goes on: one channel a
     stage, so that two ranks may reduce two stages in different orders. ``update`` is the optimizer step, after which
     this stage has weights `version` (0: the weights of the next step); it waits for the sums of all stages, whose norm
-    it needs, or, in a program with ``validate``, for its own stage's alone. ``validate`` checks, when the norm is known,
-    an update made before; ``rollback`` undoes it where the check failed.
+    it needs, or, in a program with ``validate``, for its own stage's alone. ``validate`` checks an update made before,
+    when the norm is known; ``rollback`` undoes it where the check failed.
     """
 
     kind: Literal["gather", "reduce", "update", "validate", "rollback"]
