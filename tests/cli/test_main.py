@@ -52,7 +52,7 @@ def test_version(capsys):
         (["zzz"], "commands: quickstart, train"),
         (
             ["schema", "mainfest"],
-            "expected one of layout, manifest, run, sampling, shape, trace (did you mean 'manifest'",
+            "expected one of costs, layout, manifest, program, run, sampling, shape, trace (did you mean 'manifest'",
         ),
     ],
 )
