@@ -2,7 +2,8 @@
 
 import pytest
 
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.spec.errors import UserError
 
 

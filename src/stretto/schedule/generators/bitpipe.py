@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import replace
 from heapq import heappop, heappush
 
-from stretto.schedule.generators.placing import check_even, mirrored, v_map
-from stretto.schedule.generators.sizes import check_sizes
+from stretto.schedule.generators.placing import mirrored, v_map
+from stretto.schedule.generators.sizes import check_even, check_sizes
 from stretto.spec.errors import bad_value
 from stretto.spec.program import Compute, Program
 

@@ -7,7 +7,8 @@ reduced once a chunk. The bubble is ``(p - 1)(F + B) / v`` for m >= p, every ran
 
 from __future__ import annotations
 
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.spec.program import Compute, Program
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Literal, NamedTuple
 
-from stretto.schedule.generators.placing import check_even, mirrored
-from stretto.schedule.generators.sizes import check_sizes
+from stretto.schedule.generators.placing import mirrored
+from stretto.schedule.generators.sizes import check_even, check_sizes
 from stretto.spec.errors import bad_value
 from stretto.spec.program import Compute, Pair, Program, Record
 

@@ -8,7 +8,8 @@ activations are kept.
 from __future__ import annotations
 
 from stretto.schedule.generators.interleaved import groups, looped_passes
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.spec.program import Program
 
 

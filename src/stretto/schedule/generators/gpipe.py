@@ -5,7 +5,8 @@ Every rank holds one stage. The bubble is ``(p - 1)(F + B)``, every rank stores 
 
 from __future__ import annotations
 
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.spec.program import Compute, Program
 
 

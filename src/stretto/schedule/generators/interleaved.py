@@ -16,7 +16,8 @@ from __future__ import annotations
 from typing import Literal
 
 from stretto.schedule.generators.alternating import alternating
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.spec.errors import bad_value
 from stretto.spec.program import Compute, Program
 

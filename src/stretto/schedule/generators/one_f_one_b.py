@@ -7,7 +7,8 @@ Every rank holds one stage and does ``p - 1 - d`` forwards before it alternates.
 from __future__ import annotations
 
 from stretto.schedule.generators.alternating import alternating
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.spec.program import Compute, Program
 
 

@@ -8,7 +8,8 @@ Nothing flushes the pipeline within a program; the order is that of 1F1B.
 from __future__ import annotations
 
 from stretto.schedule.generators.alternating import alternating
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.spec.program import Compute, Program, State
 
 

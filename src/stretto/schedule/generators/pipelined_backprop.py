@@ -9,7 +9,8 @@ no older version is kept. A rank stores ``2(p - 1 - d) + 1`` microbatches.
 from __future__ import annotations
 
 from stretto.schedule.generators.alternating import alternating
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.spec.program import Compute, Program, State
 
 

@@ -1,8 +1,11 @@
-"""Where stages lie: the V of two chunks a rank, and the mirrored weight sets of bidirectional schedules."""
+"""Where stages lie: in a loop over the ranks, in a V of two chunks a rank, mirrored for two directions."""
 
 from __future__ import annotations
 
-from stretto.spec.errors import bad_value
+
+def looped(ranks: int, chunks: int = 1) -> tuple[tuple[int, ...], ...]:
+    """The placement that deals stages out to ranks in turn: chunk c of rank d is stage ``c * ranks + d``."""
+    return (tuple(range(ranks)) * chunks,)
 
 
 def v_map(ranks: int) -> tuple[tuple[int, ...], ...]:
@@ -13,13 +16,3 @@ def v_map(ranks: int) -> tuple[tuple[int, ...], ...]:
 def mirrored(row: tuple[int, ...], ranks: int) -> tuple[tuple[int, ...], ...]:
     """The placement of two copies: the first as given, the second the other way round."""
     return row, tuple(ranks - 1 - rank for rank in row)
-
-
-def check_even(ranks: int) -> None:
-    """Refuse ranks that two directions cannot share evenly.
-
-    Raises:
-        UserError: the number of ranks is odd.
-    """
-    if ranks % 2:
-        raise bad_value("ranks", ranks, "an even number, for two directions")

@@ -1,4 +1,4 @@
-"""The sizes that generators are given, checked, and the loop of stages over ranks."""
+"""The sizes that generators are given, checked."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def check_sizes(**sizes: int) -> None:
             raise bad_value(name, size, "an integer of at least 1")
 
 
-def looped(ranks: int, chunks: int = 1) -> tuple[tuple[int, ...], ...]:
-    """The placement that deals stages out to ranks in turn: chunk c of rank d is stage ``c * ranks + d``."""
-    return (tuple(range(ranks)) * chunks,)
+def check_even(ranks: int) -> None:
+    """Refuse ranks that two directions cannot share evenly.
+
+    Raises:
+        UserError: the number of ranks is odd.
+    """
+    if ranks % 2:
+        raise bad_value("ranks", ranks, "an even number, for two directions")

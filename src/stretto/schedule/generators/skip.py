@@ -19,7 +19,8 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.schedule.timing import timing
 from stretto.spec.costs import PassCosts
 from stretto.spec.errors import bad_value

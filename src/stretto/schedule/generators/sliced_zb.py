@@ -9,7 +9,8 @@ first one does under sliced 1F1B.
 from __future__ import annotations
 
 from stretto.schedule.generators.alternating import alternating
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.schedule.generators.sliced import sliced_passes
 from stretto.spec.program import Program
 

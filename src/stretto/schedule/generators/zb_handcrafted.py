@@ -8,7 +8,8 @@ leaves a parallelogram without bubbles where all passes take equally long.
 from __future__ import annotations
 
 from stretto.schedule.generators.alternating import alternating
-from stretto.schedule.generators.sizes import check_sizes, looped
+from stretto.schedule.generators.placing import looped
+from stretto.schedule.generators.sizes import check_sizes
 from stretto.spec.program import Compute, Program
 
 
