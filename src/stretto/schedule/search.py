@@ -38,6 +38,8 @@ _FIRST = 0.6
 """The share of the time after which the generators that look at the costs have their turn."""
 _REFILLED = 3
 """How many of the best generated programs have their weight gradients placed anew."""
+_WEIGHING_S = 60e-6
+"""What weighing costs takes the building-block generators, a pass."""
 _RULES_FIRST = 30
 """After so many rules, every second trial is a local move of the best order."""
 
@@ -106,11 +108,11 @@ def search(
     problems = _problems(costs, ranks, microbatches, memory_cap, chunks)
     leader = _Leader(problems, _least(problems, costs, measure), begin, progress)
     sizes = (costs, ranks, microbatches, memory_cap, chunks, measure)
-    quick = sorted(_generated(*sizes, weighed=False), key=lambda made: made[1])
+    quick = sorted(_generated(*sizes, weighed=False, until=begin + seconds), key=lambda made: made[1])
     leader.lead(quick)
     outcomes = _outcomes([g for _, g in problems], [p for *_, p in quick[:_REFILLED]], measure, seed)
     leader.follow(outcomes, begin + _FIRST * seconds)
-    slow = list(_generated(*sizes, weighed=True))
+    slow = list(_generated(*sizes, weighed=True, until=begin + seconds))
     leader.lead(slow)
     leader.follow(outcomes, begin + seconds)
     assert leader.program
@@ -146,14 +148,17 @@ class _Leader:
 
     def follow(self, outcomes: Iterator[tuple[int, float, Outcome]], until: float) -> None:
         """Let greedy outcomes compete: one at least, then as time allows and the bound leaves room."""
+        before = time.monotonic()
         for index, value, outcome in outcomes:
             self.trials += 1
             if index not in self.bests or value < self.bests[index][0]:
                 self.bests[index] = value, outcome
             if value < self.value - _CLOSE:
                 self._improve(value, program_of(self.problems[index][1], outcome.orders, "searched"))
-            if time.monotonic() > until or self.value <= self.bound * (1 + 1e-9):
+            now = time.monotonic()
+            if now + (now - before) > until or self.value <= self.bound * (1 + 1e-9):
                 return
+            before = now
 
     def _improve(self, value: float, program: Program) -> None:
         self.value, self.program = value, program
@@ -272,10 +277,12 @@ def _generated(
     chunks: Sequence[int],
     measure: Measure,
     weighed: bool,
+    until: float,
 ) -> Iterator[tuple[str, float, Program]]:
     """(name, value, program) of every generator that admits the sizes, the costs and the cap.
 
-    `weighed`: those that look at the costs, which takes them longer; else the others.
+    `weighed`: those that look at the costs, which takes them longer; else the others. Where that would take longer
+    than the time there is, they give the order that they have for equal times.
     """
     for name, kind in KINDS.items():
         if weighed != ("costs" in kind.options):
@@ -287,7 +294,8 @@ def _generated(
             options: dict[str, object] = {} if count is None else {"chunks": count}
             if "slices" in kind.options:
                 options["slices"] = len(costs.slices)
-            if "costs" in kind.options:
+            passes = 3 * ranks * microbatches * max(chunks)
+            if "costs" in kind.options and ("memory_cap" in kind.options or _in_time(passes, until)):
                 options["costs"] = costs
             if "memory_cap" in kind.options and cap is not None:
                 options["memory_cap"] = cap
@@ -299,6 +307,11 @@ def _generated(
             except UserError:
                 continue
             yield name if count in (None, 2) else f"{name}, {count} chunks", value, program
+
+
+def _in_time(passes: int, until: float) -> bool:
+    """Whether a generator can weigh the costs of so many passes before `until`."""
+    return time.monotonic() + passes * _WEIGHING_S < until
 
 
 def _admitted(program: Program, costs: PassCosts, cap: float | Sequence[float] | None, chunks: Sequence[int]) -> bool:
