@@ -38,6 +38,8 @@ _FIRST = 0.6
 """The share of the time after which the generators that look at the costs have their turn."""
 _REFILLED = 3
 """How many of the best generated programs have their weight gradients placed anew."""
+_CLOSING_S = 8e-6
+"""What telling of the candidates takes at the end, a pass."""
 _WEIGHING_S = 60e-6
 """What weighing costs takes the building-block generators, a pass."""
 _RULES_FIRST = 30
@@ -114,7 +116,7 @@ def search(
     leader.follow(outcomes, begin + _FIRST * seconds)
     slow = list(_generated(*sizes, weighed=True, until=begin + seconds))
     leader.lead(slow)
-    leader.follow(outcomes, begin + seconds)
+    leader.follow(outcomes, begin + seconds - _CLOSING_S * 3 * ranks * microbatches * max(chunks))
     assert leader.program
     tried = [Candidate(name, value, max(peaks(program, costs))) for name, value, program in (*quick, *slow)]
     for index, (reached, outcome) in leader.bests.items():
