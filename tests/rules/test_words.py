@@ -36,7 +36,8 @@ def test_nothing_is_unfinished():
 
 
 def test_no_numbers_of_a_tracker():
-    assert not lines_with(TRACKER)
+    cited = "docs/scoreboard.md:"  # its sources are others' public threads, by their names
+    assert not [line for line in lines_with(TRACKER) if not line.startswith(cited)]
 
 
 def test_nobodys_folders():
