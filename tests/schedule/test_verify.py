@@ -35,7 +35,7 @@ def test_every_combination_that_is_offered_verifies(kind, half, units, slices, v
     ranks = 2 * half
     sizes = {"slices": slices, "vocabulary": vocabulary}
     if vocabulary and kind in NO_VOCABULARY:
-        with pytest.raises(UserError, match="vocabulary"):
+        with pytest.raises(UserError, match="vocabular"):
             generate(kind, ranks, 2 * ranks * units, **sizes)
         return
     program = generate(kind, ranks, 2 * ranks * units, **sizes)

@@ -6,7 +6,7 @@ all the others. What cannot be done is refused, never left out.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from stretto.schedule.memory import peaks
 from stretto.schedule.registry import KINDS, Kind
@@ -16,7 +16,9 @@ from stretto.spec.costs import PassCosts
 from stretto.spec.errors import UserError, bad_value, unknown_name
 from stretto.spec.program import Program
 
-BARRIERS: dict[str, Literal[1, 2]] = {"one": 1, "two": 2}
+_MOST: Final = 4_000_000
+"""Microbatches times stages times slices: a program of so many takes some minutes and gigabytes."""
+BARRIERS: Final[dict[str, Literal[1, 2]]] = {"one": 1, "two": 2}
 
 
 def generate(
@@ -58,7 +60,10 @@ def generate(
             raise bad_value(name, value, "at least 1")
     if vocabulary is not None and vocabulary not in BARRIERS:
         raise unknown_name("vocabulary", vocabulary, BARRIERS)
-    if memory_cap is not None and memory_cap <= 0:
+    passes = ranks * microbatches * (chunks or 1) * (slices or 1)
+    if passes > _MOST:
+        raise UserError(f"ranks x microbatches x chunks x slices is {passes:,}; expected at most {_MOST:,}.")
+    if memory_cap is not None and not memory_cap > 0:
         raise bad_value("memory_cap", memory_cap, "more than 0")
     asked = {"chunks": chunks, "slices": slices, "memory_cap": memory_cap, "ratio": ratio, "group": group}
     asked |= {"costs": costs, "exact": exact or None}

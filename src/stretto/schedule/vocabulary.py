@@ -54,6 +54,10 @@ def _check(program: Program, barriers: int) -> None:
         )
     if program.barriers:
         raise bad_value("program.barriers", program.barriers, "0: a vocabulary is shared out once")
+    if any(isinstance(r, State) and r.version for records in program.ranks for r in records):
+        raise UserError(
+            "the program is asynchronous; expected one update a step: shared vocabularies have no versions."
+        )
     kinds = {type(record) for records in program.ranks for record in records}
     if kinds & {Memory, State}:
         raise UserError(

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from stretto.spec.errors import UserError, bad_value
 from stretto.spec.value import Value, load
 
-Time: TypeAlias = Annotated[float, Field(ge=0)]
+Time: TypeAlias = Annotated[float, Field(ge=0, le=1e18)]
 PerStage: TypeAlias = Time | Annotated[tuple[Time, ...], Field(min_length=1)]
 """One number for a rank's whole share, or one for each stage (or rank)."""
 
@@ -173,7 +173,8 @@ def read_costs(path: Path) -> PassCosts:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; expected a TOML file of costs.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as a TOML file of costs: {error}.") from None
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be read as a TOML file of costs: {why}.") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not a TOML file of costs: {error}.") from None
     return load(PassCosts, data, str(path))

@@ -107,7 +107,7 @@ def load_json(kind: type[V], path: Path, what: str) -> V:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; expected {what}.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as {what}: {error}.") from None
+        raise UserError(f"{path} cannot be read as {what}: {getattr(error, 'strerror', None) or error}.") from None
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
