@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Extra -> the module that shows whether it is installed, and what it is for.
 EXTRAS: Final[dict[str, tuple[str, str]]] = {
     "parquet": ("pyarrow", "stretto data build reads Parquet"),
+    "exact": ("scipy", "stretto schedule show zb-auto --exact solves the integer program"),
     "tensorboard": ("tensorboard", "metrics.tensorboard writes events"),
     "bench": ("transformers", "comparisons with Hugging Face transformers"),
 }
