@@ -56,6 +56,26 @@ def test_a_block_that_fails_is_shown_with_its_output(page, capsys):
     assert said.endswith("printed:\nhere\n\n")
 
 
+def test_what_a_page_says_is_printed_must_be(page, capsys):
+    said = "```bash run\nprintf 'a  1\\nb 2\\nc 3\\n'\n```\n\nIt prints:\n\n```text printed\n{}```\n"
+    docs = tool("docs")
+    assert docs.main([page(said.format("a 1\n...\nc   3\n"))]) == 0
+    for wrong in ("a 2\n", "b 2\na 1\n", "a 1\na 1\n"):
+        capsys.readouterr()
+        assert docs.main([page(said.format(wrong))]) == 1
+        assert "did not print: " + wrong.splitlines()[-1] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("link", ["gone.md", "page.md#gone", "#gone"])
+def test_links_lead_to_pages_and_headings_that_exist(page, capsys, link):
+    docs = tool("docs")
+    assert (
+        docs.main([page("# A page: one\n\n[here](page.md#a-page-one), `[code](x.md)` and [there](#a-page-one)\n")]) == 0
+    )
+    assert docs.main([page(f"# A page\n\n[away]({link})\n")]) == 1
+    assert f"the link {link} leads nowhere" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "folders"),
     [
