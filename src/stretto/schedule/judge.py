@@ -109,6 +109,8 @@ class _Run:
     def _missing(self, node: int) -> Compute | int | None:
         """What a record needs and its rank does not have: a pass's result, or a virtual node's."""
         inputs = self.graph.inputs[node]
+        if not inputs:
+            return None
         for place, source in enumerate(inputs):
             needed = result_of(self.graph, node, place)
             if needed is None:
@@ -143,6 +145,8 @@ class _Run:
     def _meet(self, rank: int, peer: int) -> None:
         """Let the first messages of both sides of a channel happen, as long as they fit."""
         mine, theirs = self.channels[rank, peer], self.channels[peer, rank]
+        if not theirs:
+            return
         while mine and theirs:
             happened = False
             for op in list(mine[0]):

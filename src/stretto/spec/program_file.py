@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field
 
 from stretto.spec.errors import UserError, bad_value
-from stretto.spec.program import Program, Record, passes_of
+from stretto.spec.program import Compute, Program, Record, passes_of
 from stretto.spec.program_text import read_record, write_record
 from stretto.spec.value import Value, load, load_json
 
@@ -135,14 +135,19 @@ def check_indices(program: Program) -> None:
     for microbatch, path in enumerate(program.paths):
         if not path or len(set(path)) != len(path) or any(not 0 <= stage < stages for stage in path):
             raise bad_value(f"paths[{microbatch}]", list(path), f"different stages from 0 to {stages - 1}")
-    limits = {
-        "stage": stages,
-        "microbatch": program.microbatches,
-        "slice": program.slices,
-        "copy": len(program.placement),
-    }
+    _check_records(program)
+
+
+def _check_records(program: Program) -> None:
+    stages, microbatches = program.stages, program.microbatches
+    slices, copies = program.slices, len(program.placement)
+    limits = {"stage": stages, "microbatch": microbatches, "slice": slices, "copy": copies}
     for rank, records in enumerate(program.ranks):
         for record in records:
+            if isinstance(record, Compute):  # the same check without looking names up: nearly all records are passes
+                _, stage, microbatch, piece, copy, _ = record
+                if stage < stages and microbatch < microbatches and piece < slices and copy < copies:
+                    continue
             for part in passes_of(record) or (record,):
                 for name, limit in limits.items():
                     if getattr(part, name, 0) >= limit:

@@ -41,12 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class _Told:
     """Turns what the search tells (seconds so far, best value) into progress."""
 
-    def __init__(self, advance: Advance) -> None:
-        self.advance, self.seconds = advance, 0.0
+    def __init__(self, advance: Advance, limit: float) -> None:
+        self.advance, self.limit, self.done = advance, limit, 0.0
 
     def __call__(self, seconds: float, best: float) -> None:
-        self.advance(seconds - self.seconds, f"best {best:.6g}")
-        self.seconds = seconds
+        done = min(100 * seconds / self.limit, 100.0)
+        self.advance(done - self.done, f"best {best:.6g}")
+        self.done = done
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,8 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.seconds > 0:
         raise bad_value("--seconds", arguments.seconds, "more than 0")
     costs = costs_of(arguments)
-    with progress("searching", arguments.seconds) as advance:
-        told = _Told(advance)
+    with progress("searching, % of the time", 100) as advance:
+        told = _Told(advance, arguments.seconds)
         found = search(
             costs,
             ranks=arguments.ranks,
@@ -89,4 +90,4 @@ def _present(out: Console, found: Found, simulation: Simulation, title: str, fil
     rows = [(name, f"{value:.6g}", f"{peak:.4g}") for name, value, peak in sorted(found.tried, key=lambda t: t[1])]
     out.print()
     table(out, ("tried", "value", "peak"), rows, numbers=("value", "peak"))
-    out.print(f"found {found.value:.6g}; no program is below {found.lower_bound:.6g} (gap {found.gap:.2%}).")
+    out.print(f"found {found.value:.6g}; none is below {found.lower_bound:.6g}: at most {found.gap:.2%} to gain.")

@@ -37,9 +37,8 @@ def add_costs(parser: argparse.ArgumentParser) -> None:
     for field, what in _TIMES.items():
         flag = "--" + field.replace("_", "-")
         default = 0 if field == "transfer" else 1
-        parser.add_argument(
-            flag, metavar="X", type=float, help=f"time of {what}, for a rank's whole share (default {default})"
-        )
+        whose = "" if field == "transfer" else ", for a rank's whole share"
+        parser.add_argument(flag, metavar="X", type=float, help=f"time of {what}{whose} (default {default})")
     parser.add_argument("--costs", metavar="FILE", type=Path, help="a TOML file with all costs, stage by stage")
     parser.add_argument(
         "--memory-cap", metavar="X", type=float, help="the most a rank may store, in microbatches on one rank"
