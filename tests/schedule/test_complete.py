@@ -47,7 +47,14 @@ def test_good_lists(text):
         ("F0.0 F0.0 B0.0", "F0.0 is computed twice"),
         ("F0.0 B0.0 gather0", "gather0 comes after a pass that reads the parameters"),
         ("F0.0 reduce0 B0.0", "reduce0 comes before the gradient B0.0"),
-        ("F0.0 B0.0 update0 reduce0", "update0 comes before the stage's gradients are reduced"),
+        ("F0.0 B0.0 update0 reduce0", "update0 comes before the stage's reduce"),
+        ("F0.0 update0 B0.0", "update0 comes before the gradient B0.0"),
+        ("F0.0 B0.0 update0", "update0 comes before the stage's reduce"),
+        ("F0.0 B0.0 reduce0 reduce0", "reduce0 comes a second time"),
+        ("F0.0 B0.0 reduce0 update0 update0", "update0 comes a second time"),
+        ("F0.0 B0.0 reduce0 validate0", "validate0 comes before the stage's update"),
+        ("F0.0 B0.0 reduce0 update0 rollback0", "rollback0 comes before the stage's validate"),
+        ("update0^1 F0.0^1 B0.0^1", "update0^1 comes after 0 gradients of its stage"),
         ("F0.0 reload0.0 B0.0", "reload0.0 follows no other move of the same activations"),
         ("F0.0 offload0.0 B0.0", "offload0.0 is never followed by a reload"),
         ("offload0.0 F0.0 reload0.0 B0.0", "offload0.0 is not between the forward and the backward"),
@@ -104,6 +111,20 @@ def test_states_belong_to_the_rank_that_holds_the_stage():
     ranks = (Compute("F", 0, 0), Compute("B", 0, 0), State("reduce", 1)), (Compute("F", 1, 0), Compute("B", 1, 0))
     program = Program(ranks=ranks, stages=2, microbatches=1, placement=((0, 1),))
     assert "reduce1 belongs on rank 1" in _first(program)
+
+
+def test_what_happens_to_one_stage_happens_to_all():
+    text = "F0.0 F1.0 B1.0 B0.0 reduce0 update0"
+    assert "reduce1 is missing: stage 1 (rank 0) never does it" in _first(_one_rank(text, stages=2))
+    assert _first(_one_rank(text + " reduce1 update1", stages=2)) == ""
+    both = _one_rank("F0.0 B0.0 F0.1@1 B0.1@1 reduce0 update0", microbatches=2, placement=((0,), (0,)))
+    assert "reduce0@1 is missing" in _first(both)
+    assert "update0 is in a program that is forward only" in _first(_one_rank("F0.0 update0", forward_only=True))
+
+
+def test_both_halves_read_the_same_weights():
+    text = "F0.0 B0.0 update0^1 F0.1^1 I0.1^1 W0.1"
+    assert "W0.1 reads another weight version than its I, 1" in _first(_one_rank(text, microbatches=2))
 
 
 def test_moves_of_different_slices_are_different():

@@ -115,7 +115,7 @@ def _twice(ranks):
         (_drop_send, "F0"),
         (_wrong_peer, "F0"),
         (_late_send, "F0"),
-        (_twice, "rank 0 sends F0.0 to rank 1, which never receives it"),
+        (_twice, "rank 0 sends F0.0 a second time"),
     ],
 )
 def test_broken_messages_are_found_both_ways(change, sentence):
@@ -128,7 +128,7 @@ def test_collectives_in_different_orders_are_found():
     lowered = lower(generate("1f1b", 2, 3, vocabulary="one"))
     ranks = [list(rank) for rank in lowered.ranks]
     first, second = [i for i, s in enumerate(ranks[1]) if isinstance(s, Collective)][:2]
-    ranks[1][first], ranks[1][second] = ranks[1][second], ranks[1][first]
+    ranks[1].insert(second, ranks[1].pop(first))
     broken = Lowered(program=lowered.program, ranks=tuple(map(tuple, ranks)))
     assert "collectives must be started in one order" in _judged(broken)[0]
 
@@ -145,3 +145,55 @@ def test_other_records_than_the_programs_are_found():
     lowered = lower(generate("1f1b", 2, 2))
     broken = Lowered(program=lowered.program, ranks=(lowered.ranks[0][1:], lowered.ranks[1]))
     assert "the records among the communication are not those of the program" in _judged(broken)[0]
+
+
+def _judged_steps(ranks):
+    program = generate("1f1b", 3, 1)
+    return _judged(Lowered(program=program, ranks=tuple(map(tuple, ranks))))
+
+
+def _three():
+    return [list(rank) for rank in lower(generate("1f1b", 3, 1)).ranks]
+
+
+def test_a_result_is_sent_by_the_rank_that_has_it_when_it_has_it():
+    early = _three()
+    early[0].insert(0, early[0].pop(next(i for i, s in enumerate(early[0]) if isinstance(s, Send))))
+    assert all("which it has not computed by then" in sentence for sentence in _judged_steps(early))
+    stranger = _three()
+    stranger[2].insert(0, Send(F(0, 0), 1))
+    assert all("rank 2 sends F0.0 to rank 1, which it has not computed" in found for found in _judged_steps(stranger))
+
+
+def test_a_result_arrives_where_it_was_received():
+    ranks = _three()
+    at = next(i for i, s in enumerate(ranks[0]) if isinstance(s, Send))
+    ranks[0][at] = Send(F(0, 0), 2)
+    ranks[1] = [s for s in ranks[1] if s != Receive(F(0, 0), 0)]
+    ranks[2].insert(0, Receive(F(0, 0), 0))
+    assert all(_judged_steps(ranks))
+
+
+def test_nobody_sends_to_itself_or_to_nobody():
+    for peer in (0, 7, -1):
+        ranks = _three()
+        at = next(i for i, s in enumerate(ranks[0]) if isinstance(s, Send))
+        ranks[0][at] = Send(F(0, 0), peer)
+        assert "names no other rank" in _judged_steps(ranks)[0]
+
+
+def test_steps_of_too_few_ranks():
+    assert "there are steps of 2 ranks; the program has 3" in _judged_steps(_three()[:2])[0]
+
+
+def test_collectives_wait_for_their_parts_and_for_everybody():
+    lowered = lower(generate("1f1b", 2, 3, vocabulary="one"))
+    ranks = [list(rank) for rank in lowered.ranks]
+    at = [i for i, s in enumerate(ranks[1]) if isinstance(s, Collective)]
+    early = [ranks[0], [ranks[1][at[0]], *ranks[1][: at[0]], *ranks[1][at[0] + 1 :]]]
+    assert (
+        "before its part of it is computed"
+        in _judged(Lowered(program=lowered.program, ranks=tuple(map(tuple, early))))[0]
+    )
+    ranks[1].append(ranks[1][at[0]])
+    assert all(_judged(Lowered(program=lowered.program, ranks=tuple(map(tuple, ranks)))))

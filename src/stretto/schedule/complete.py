@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import Final
 
 from stretto.schedule.finding import Finding, Stuck
 from stretto.schedule.graph import Graph
@@ -35,6 +36,8 @@ def faults(graph: Graph) -> Iterator[Finding]:
         if State in kinds or versions:
             yield from _states(graph, rank)
             yield from _versions(graph, rank)
+    if State in kinds:
+        yield from _everywhere(graph)
 
 
 def _at(graph: Graph, node: int, what: str) -> Finding:
@@ -206,25 +209,49 @@ def _moves(graph: Graph, rank: int) -> Iterator[Finding]:
             yield Finding(f"rank {rank}: {kind}{key[0]}.{key[1]} is never followed by a reload.")
 
 
+_AFTER: Final = {"gather": (), "reduce": (), "update": ("reduce",), "validate": ("update",), "rollback": ("validate",)}
+"""What has to come before what happens to a stage's parameters; each happens once."""
+
+
 def _states(graph: Graph, rank: int) -> Iterator[Finding]:
-    """Parameters are gathered before they are read, gradients reduced when they are whole, and then used."""
-    reduced: dict[tuple[int, int], int] = {}
+    """Parameters are gathered before they are read, gradients reduced when they are whole, and then used, all once."""
+    seen: set[tuple[str, int, int]] = set()
     first, last = _used(graph, rank)
     for node in range(graph.first[rank], graph.first[rank + 1]):
         record = graph.records[node]
-        if not isinstance(record, State):
+        if not isinstance(record, State) or record.version:
             continue
-        key = record.copy, record.stage
-        if graph.program.placement[record.copy][record.stage] != rank:
-            yield _at(graph, node, f"belongs on rank {graph.program.placement[record.copy][record.stage]}")
-        elif record.kind == "gather" and node > first.get(key, node):
+        kind, stage, copy, _ = record
+        holder = graph.program.placement[copy][stage]
+        missing = next((before for before in _AFTER[kind] if (before, stage, copy) not in seen), None)
+        if holder != rank:
+            yield _at(graph, node, f"belongs on rank {holder}")
+        elif graph.program.forward_only and kind != "gather":
+            yield _at(graph, node, "is in a program that is forward only")
+        elif (kind, stage, copy) in seen:
+            yield _at(graph, node, "comes a second time")
+        elif kind == "gather" and node > first.get((copy, stage), node):
             yield _at(graph, node, "comes after a pass that reads the parameters")
-        elif record.kind == "reduce":
-            reduced[key] = node
-            if node < last.get(key, -1):
-                yield _at(graph, node, f"comes before the gradient {write_record(graph.records[last[key]])}")
-        elif record.kind == "update" and not record.version and key not in reduced and graph.reduces:
-            yield _at(graph, node, "comes before the stage's gradients are reduced")
+        elif kind != "gather" and node < last.get((copy, stage), -1):
+            yield _at(graph, node, f"comes before the gradient {write_record(graph.records[last[copy, stage]])}")
+        elif missing is not None:
+            yield _at(graph, node, f"comes before the stage's {missing}")
+        seen.add((kind, stage, copy))
+
+
+def _everywhere(graph: Graph) -> Iterator[Finding]:
+    """What happens to one stage's parameters happens to all stages of all copies."""
+    program = graph.program
+    found: dict[str, set[tuple[int, int]]] = {}
+    for record in graph.records:
+        if isinstance(record, State) and not record.version:
+            found.setdefault(record.kind, set()).add((record.copy, record.stage))
+    for kind in ("reduce", "update", "validate"):
+        for copy, row in enumerate(program.placement):
+            for stage, rank in enumerate(row):
+                if kind in found and (copy, stage) not in found[kind]:
+                    text = write_record(State(kind, stage, copy))
+                    yield Finding(f"{text} is missing: stage {stage} (rank {rank}) never does it, others do.")
 
 
 def _used(graph: Graph, rank: int) -> tuple[dict[tuple[int, int], int], dict[tuple[int, int], int]]:
@@ -242,18 +269,28 @@ def _used(graph: Graph, rank: int) -> tuple[dict[tuple[int, int], int], dict[tup
 
 
 def _versions(graph: Graph, rank: int) -> Iterator[Finding]:
-    """A pass reads weights that an earlier update of its stage has made; versions are made one after the other."""
+    """A pass reads weights that an earlier update of its stage has made; versions follow each other, and gradients."""
     newest: dict[tuple[int, int], int] = {}
+    gradients: dict[tuple[int, int], int] = {}
+    halves: dict[tuple[int, ...], int] = {}
     for node in range(graph.first[rank], graph.first[rank + 1]):
         record = graph.records[node]
         for part in _computes(record):
-            have = newest.get((part.copy, part.stage), 0)
+            key = part.copy, part.stage
+            have = newest.get(key, 0)
             if part.version > have:
                 yield _at(graph, node, f"reads weight version {part.version}; the newest then is {have}")
+            if part.kind == "I":
+                halves[part[1:5]] = part.version
+            if part.kind == "W" and halves.get(part[1:5], part.version) != part.version:
+                yield _at(graph, node, f"reads another weight version than its I, {halves[part[1:5]]}")
+            gradients[key] = gradients.get(key, 0) + (part.kind in "BW")
         if isinstance(record, State) and record.kind == "update" and record.version:
             key = record.copy, record.stage
             if record.version != newest.get(key, 0) + 1:
                 yield _at(graph, node, f"makes a version after {newest.get(key, 0)}; expected the next one")
+            if record.version > gradients.get(key, 0):
+                yield _at(graph, node, f"comes after {gradients.get(key, 0)} gradients of its stage")
             newest[key] = record.version
 
 

@@ -66,7 +66,7 @@ def generate(
     if memory_cap is not None and not memory_cap > 0:
         raise bad_value("memory_cap", memory_cap, "more than 0")
     asked = {"chunks": chunks, "slices": slices, "memory_cap": memory_cap, "ratio": ratio, "group": group}
-    asked |= {"costs": costs, "exact": exact or None}
+    asked |= {"costs": _whole(kind, costs), "exact": exact or None}
     program = _made(kind, KINDS[kind], ranks, microbatches, {n: v for n, v in asked.items() if v is not None})
     if slices is not None and program.slices != slices:
         program = with_slices(program, slices)
@@ -75,6 +75,13 @@ def generate(
     if memory_cap is not None:
         _hold(program, costs or PassCosts(), memory_cap)
     return program
+
+
+def _whole(kind: str, costs: PassCosts | None) -> PassCosts | None:
+    """The costs for a kind's own order: without shares of slices, where slices are laid over it afterwards."""
+    if costs is None or "slices" in KINDS[kind].options:
+        return costs
+    return costs.model_copy(update={"slices": ()})
 
 
 def _made(name: str, kind: Kind, ranks: int, microbatches: int, asked: dict[str, Any]) -> Program:

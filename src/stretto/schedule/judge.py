@@ -41,6 +41,8 @@ def judge(lowered: Lowered, graph: Graph, rendezvous: bool) -> Finding | None:
 
 
 def _other_records(lowered: Lowered) -> Finding | None:
+    if len(lowered.ranks) != len(lowered.program.ranks):
+        return Finding(f"there are steps of {len(lowered.ranks)} ranks; the program has {len(lowered.program.ranks)}.")
     for rank, (steps, records) in enumerate(zip(lowered.ranks, lowered.program.ranks, strict=True)):
         communication = (Send, Receive, Exchange, Collective)
         if tuple(step for step in steps if not isinstance(step, communication)) != records:
@@ -59,9 +61,10 @@ class _Run:
         ranks = len(self.steps)
         self.at = [0] * ranks
         self.node = graph.first[:-1].copy()
-        self.arrived: set[Compute] = set()
+        self.sent: set[Compute] = set()
+        self.arrived: set[tuple[int, Compute]] = set()
         self.done = bytearray(graph.nodes)
-        self.waiting: dict[Compute | int, list[int]] = defaultdict(list)
+        self.waiting: dict[tuple[int, Compute] | int, list[int]] = defaultdict(list)
         self.holding: dict[int, Send] = {}
         self.channels: dict[tuple[int, int], deque[_Group]] = defaultdict(deque)
         self.turns: dict[tuple[int, tuple[int, ...]], int] = defaultdict(int)
@@ -92,7 +95,7 @@ class _Run:
             else:
                 missing = self._missing(self.node[rank])
                 if missing is not None:
-                    self.waiting[missing].append(rank)
+                    self.waiting[missing if isinstance(missing, int) else (rank, missing)].append(rank)
                     return
                 self._finish(self.node[rank])
                 self.node[rank] += 1
@@ -116,11 +119,14 @@ class _Run:
             if needed is None:
                 if not self.done[source]:
                     return source
-            elif needed not in self.arrived:
+            elif (self.graph.rank[node], needed) not in self.arrived:
                 return needed
         return None
 
     def _post(self, rank: int, peer: int, group: _Group) -> None:
+        if (wrong := self._impossible(rank, peer, group)) is not None:
+            self.crossed = wrong
+            return
         if self.rendezvous:
             if isinstance(group[0], Send):
                 self.holding[rank] = group[0]
@@ -140,7 +146,7 @@ class _Run:
             sent, wanted = (one, other) if isinstance(one, Send) else (other, one)
             self.crossed = _crossing(ends, sent.what, wanted.what)
         else:
-            self._deliver(one.what)
+            self._deliver(ends[1], one.what)
 
     def _meet(self, rank: int, peer: int) -> None:
         """Let the first messages of both sides of a channel happen, as long as they fit."""
@@ -159,7 +165,7 @@ class _Run:
                 sender = rank if isinstance(op, Send) else peer
                 self.holding.pop(sender, None)
                 self.awake.append(sender)
-                self._deliver(op.what)
+                self._deliver(peer if isinstance(op, Send) else rank, op.what)
             if not happened:
                 self._look_for_crossing(rank, peer, mine[0], theirs[0])
                 return
@@ -172,12 +178,37 @@ class _Run:
             ends = (rank, peer) if isinstance(mine[0], Send) else (peer, rank)
             self._match(ends, mine[0], theirs[0])
 
-    def _deliver(self, what: Compute) -> None:
-        self.arrived.add(what)
-        if what in self.waiting:
-            self.awake += self.waiting.pop(what)
+    def _deliver(self, rank: int, what: Compute) -> None:
+        self.arrived.add((rank, what))
+        if (rank, what) in self.waiting:
+            self.awake += self.waiting.pop((rank, what))
+
+    def _impossible(self, rank: int, peer: int, group: _Group) -> Finding | None:
+        """A message to nobody, or of what its rank has not computed."""
+        if peer == rank or not 0 <= peer < len(self.steps):
+            return Finding(f"rank {rank}: {write_step(group[0])} names no other rank.")
+        if isinstance(group[0], Send):
+            if group[0].what in self.sent:
+                return Finding(f"rank {rank} sends {write_record(group[0].what)} a second time.")
+            self.sent.add(group[0].what)
+            what, graph = group[0].what, self.graph
+            table = graph.forward if what.kind == "F" else graph.backward
+            node = table[graph.slot(what.copy, what.stage, what.microbatch, what.slice)]
+            if node < 0 or graph.rank[node] != rank or not self.done[node]:
+                text = write_record(what)
+                where = Stuck(rank, self.at[rank], write_step(group[0]))
+                return Finding(f"rank {rank} sends {text} to rank {peer}, which it has not computed by then.", (where,))
+        return None
 
     def _join(self, rank: int, step: Collective) -> None:
+        nodes = self.results.get(step)
+        parts = [p for node in nodes or () for p in self.graph.inputs[node] if self.graph.rank[p] == rank]
+        if nodes is None or rank not in step.ranks or not all(self.done[part] for part in parts):
+            why = (
+                "which nothing needs" if nodes is None else "before its part of it is computed, or without being in it"
+            )
+            self.crossed = Finding(f"rank {rank} starts {write_step(step)}, {why}.")
+            return
         self.turns[rank, step.ranks] += 1
         here = self.started[step.ranks, self.turns[rank, step.ranks]]
         here.append((rank, step))
@@ -233,6 +264,11 @@ class _Run:
                         return Finding(f"rank {sender} sends {text} to rank {op.peer}, which never receives it.")
                     receiver = rank if self.rendezvous else peer
                     return Finding(f"rank {receiver} posts a receive of {text}, which rank {op.peer} never sends.")
+        for here in self.started.values():
+            (first, step), there = here[0], {rank for rank, _ in here}
+            absent = next((rank for rank in step.ranks if rank not in there), None)
+            if absent is not None:
+                return Finding(f"rank {first} starts {write_step(step)}, which rank {absent} never starts.")
         return None
 
 

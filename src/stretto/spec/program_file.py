@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from stretto.spec.errors import UserError, bad_value
-from stretto.spec.program import Compute, Program, Record, passes_of
+from stretto.spec.program import Compute, Pair, Program, Record, passes_of
 from stretto.spec.program_text import read_record, write_record
 from stretto.spec.value import Value, load, load_json
+
+_MOST_SLOTS: Final = 100_000_000
+"""Beyond so many passes a program would not fit into memory."""
 
 
 class ProgramFile(Value):
@@ -125,6 +128,12 @@ def check_indices(program: Program) -> None:
         UserError: naming the first of them.
     """
     ranks, stages = len(program.ranks), program.stages
+    for name in ("stages", "microbatches", "slices"):
+        if getattr(program, name) < 1:
+            raise bad_value(name, getattr(program, name), "at least 1")
+    slots = stages * program.microbatches * program.slices * len(program.placement)
+    if slots > _MOST_SLOTS:
+        raise UserError(f"stages x microbatches x slices x copies is {slots:,}; expected at most {_MOST_SLOTS:,}.")
     for copy, row in enumerate(program.placement):
         if len(row) != stages:
             raise bad_value(f"placement[{copy}]", list(row), f"a rank for each of {stages} stages")
@@ -146,10 +155,17 @@ def _check_records(program: Program) -> None:
         for record in records:
             if isinstance(record, Compute):  # the same check without looking names up: nearly all records are passes
                 _, stage, microbatch, piece, copy, _ = record
-                if stage < stages and microbatch < microbatches and piece < slices and copy < copies:
+                if (
+                    0 <= stage < stages
+                    and 0 <= microbatch < microbatches
+                    and 0 <= piece < slices
+                    and 0 <= copy < copies
+                ):
                     continue
+            if isinstance(record, Pair) and (record.forward.kind != "F" or record.backward.kind not in "BI"):
+                raise bad_value(f"rank {rank}", write_record(record), "a pair of a forward and a backward")
             for part in passes_of(record) or (record,):
                 for name, limit in limits.items():
-                    if getattr(part, name, 0) >= limit:
+                    if not 0 <= getattr(part, name, 0) < limit:
                         expected = f"a {name} from 0 to {limit - 1}"
                         raise bad_value(f"rank {rank}", write_record(record), expected)

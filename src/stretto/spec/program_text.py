@@ -20,12 +20,15 @@ from typing import Final, cast
 from stretto.spec.errors import UserError, bad_value
 from stretto.spec.program import Compute, Memory, Pair, Record, State, Vocabulary
 
-_TAIL = r"(?:/(?P<slice>\d+))?(?:@(?P<copy>\d+))?"
-_COMPUTE: Final = re.compile(rf"(?P<kind>[FBIW])(?P<stage>\d+)\.(?P<microbatch>\d+){_TAIL}(?:\^(?P<version>\d+))?")
-_VOCABULARY: Final = re.compile(rf"(?P<kind>[ESTG])(?P<microbatch>\d+){_TAIL}")
-_MEMORY: Final = re.compile(rf"(?P<kind>recompute|offload|reload)(?P<stage>\d+)\.(?P<microbatch>\d+){_TAIL}")
+_N: Final = "[0-9]{1,9}"
+_TAIL: Final = rf"(?:/(?P<slice>{_N}))?(?:@(?P<copy>{_N}))?"
+_VERSION: Final = rf"(?:\^(?P<version>{_N}))?"
+_PLACE: Final = rf"(?P<stage>{_N})\.(?P<microbatch>{_N}){_TAIL}"
+_COMPUTE: Final = re.compile(rf"(?P<kind>[FBIW]){_PLACE}{_VERSION}")
+_VOCABULARY: Final = re.compile(rf"(?P<kind>[ESTG])(?P<microbatch>{_N}){_TAIL}")
+_MEMORY: Final = re.compile(rf"(?P<kind>recompute|offload|reload){_PLACE}")
 _STATE: Final = re.compile(
-    r"(?P<kind>gather|reduce|update|validate|rollback)(?P<stage>\d+)(?:@(?P<copy>\d+))?(?:\^(?P<version>\d+))?"
+    rf"(?P<kind>gather|reduce|update|validate|rollback)(?P<stage>{_N})(?:@(?P<copy>{_N}))?{_VERSION}"
 )
 _KINDS: Final[tuple[tuple[re.Pattern[str], object], ...]] = (
     (_COMPUTE, Compute),
@@ -65,6 +68,8 @@ def read_record(text: str) -> Record:
     forward, plus, backward = text.partition("+")
     if plus:
         early = backward.startswith(">")
+        if "+" in backward:
+            raise unreadable(text)
         first, second = read_record(forward), read_record(backward.removeprefix(">"))
         if not isinstance(first, Compute) or not isinstance(second, Compute):
             raise bad_value("record", text, "a pair of two passes, such as F3.12+B4.7")

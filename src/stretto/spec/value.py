@@ -110,6 +110,8 @@ def load_json(kind: type[V], path: Path, what: str) -> V:
         raise UserError(f"{path} cannot be read as {what}: {getattr(error, 'strerror', None) or error}.") from None
     try:
         data = json.loads(text)
+    except RecursionError:
+        raise UserError(f"{path} is not {what}: it is nested too deeply.") from None
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not {what}: it is damaged at line {error.lineno} ({error.msg}).") from None
     return load(kind, check_format(kind, data, path, what), str(path))

@@ -33,7 +33,7 @@ def test_for_people(capsys):
     ("words", "sentence"),
     [
         (["--memory-cap", "0.1"], "memory_cap is 0.1"),
-        (["--memory-cap", "-1"], "memory_cap is -1.0"),
+        (["--memory-cap", "-1"], "--memory-cap is -1.0"),
         (["--seconds", "-1"], "--seconds is -1.0; expected more than 0."),
         (["--chunks", "0"], "chunks"),
         (["--measure", "best"], "'best'"),

@@ -54,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Search."""
     from stretto.schedule.search import search
 
+    if arguments.memory_cap is not None and not arguments.memory_cap > 0:
+        raise bad_value("--memory-cap", arguments.memory_cap, "more than 0")
     if not arguments.seconds > 0:
         raise bad_value("--seconds", arguments.seconds, "more than 0")
     costs = costs_of(arguments)
@@ -90,4 +92,5 @@ def _present(out: Console, found: Found, simulation: Simulation, title: str, fil
     rows = [(name, f"{value:.6g}", f"{peak:.4g}") for name, value, peak in sorted(found.tried, key=lambda t: t[1])]
     out.print()
     table(out, ("tried", "value", "peak"), rows, numbers=("value", "peak"))
-    out.print(f"found {found.value:.6g}; none is below {found.lower_bound:.6g}: at most {found.gap:.2%} to gain.")
+    rest = f"with its placement none is below {found.lower_bound:.6g}: at most {found.gap:.2%} to gain."
+    out.print(f"found {found.value:.6g}; {rest}")

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Judge a file; exit code 1 where it is wrong."""
     costs = costs_of(arguments)
-    if arguments.memory_cap is not None and arguments.memory_cap <= 0:
+    if arguments.memory_cap is not None and not arguments.memory_cap > 0:
         raise bad_value("--memory-cap", arguments.memory_cap, "more than 0")
     found = verify(read(arguments.file), costs, arguments.memory_cap)
     data: dict[str, Any] = {"file": str(arguments.file), "good": found.good, **_verdicts(found, arguments.memory_cap)}
