@@ -22,6 +22,7 @@ def test_every_size_is_right(ranks, microbatches, ratio, data):
     delays = st.sampled_from((0.0, 0.1, 0.5))
     row = st.tuples(*[delays] * ranks)
     costs = data.draw(st.none() | st.builds(PassCosts, transfer=st.tuples(*[row] * ranks), forward=st.just(1.0)))
+    ratio = min(ratio, max(ranks - 3, 0) / ranks)
     program = skip(ranks, microbatches, ratio, costs)
     check(program)
     assert build(program).acyclic
@@ -68,5 +69,7 @@ def test_nothing_skipped_is_every_stage():
 def test_what_cannot_be_skipped_says_why():
     with pytest.raises(UserError, match="ratio is 1; expected a share"):
         skip(4, 4, ratio=1)
+    with pytest.raises(UserError, match=r"ratio is 0\.9; expected a share of 4 stages that skips at most 1 of them"):
+        skip(4, 4, ratio=0.9)
     with pytest.raises(UserError, match="ranks is 0"):
         skip(0, 4)

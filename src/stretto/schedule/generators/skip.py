@@ -27,23 +27,22 @@ from stretto.spec.errors import bad_value
 from stretto.spec.program import Compute, Program
 
 
-def skip(ranks: int, microbatches: int, ratio: float = 1 / 3, costs: PassCosts | None = None) -> Program:
+def skip(ranks: int, microbatches: int, ratio: float | None = None, costs: PassCosts | None = None) -> Program:
     """The program of `ranks` stages; any number of microbatches.
 
     Args:
         ranks: how many ranks, each with one stage.
         microbatches: how many microbatches.
-        ratio: the share of the stages that a microbatch skips.
+        ratio: the share of the stages that a microbatch skips, rounded to whole stages; the first, the last and one
+            between are always visited. None: a third, or what that leaves.
         costs: the times of passes and links that paths and orders are chosen for; none: `PassCosts()`.
 
     Raises:
-        UserError: a size is below 1, the ratio no share, or the costs are for other sizes.
+        UserError: a size is below 1, the ratio no share or too large for the stages, or the costs are for other sizes.
     """
     check_sizes(ranks=ranks, microbatches=microbatches)
-    if not 0 <= ratio < 1:
-        raise bad_value("ratio", ratio, "a share of the stages from 0 up to but not including 1")
     times = _times(ranks, costs or PassCosts())
-    skipped = min(int(ratio * ranks + 0.5), max(ranks - 3, 0))
+    skipped = _skipped(ranks, ratio)
     found: list[tuple[float, int, Program]] = []
     for slot in (times.forward, [f + b for f, b in zip(times.forward, times.backward, strict=True)]):
         paths = _paths(times, microbatches, skipped, slot)
@@ -58,6 +57,19 @@ def skip(ranks: int, microbatches: int, ratio: float = 1 / 3, costs: PassCosts |
             )
             found.append((timing(program, costs or PassCosts()).makespan, in_flight, program))
     return min(found, key=lambda one: one[:2])[2]
+
+
+def _skipped(ranks: int, ratio: float | None) -> int:
+    """How many stages a microbatch skips."""
+    most = max(ranks - 3, 0)
+    if ratio is None:
+        return min(int(ranks / 3 + 0.5), most)
+    if not 0 <= ratio < 1:
+        raise bad_value("ratio", ratio, "a share of the stages from 0 up to but not including 1")
+    wanted = int(ratio * ranks + 0.5)
+    if wanted > most:
+        raise bad_value("ratio", ratio, f"a share of {ranks} stages that skips at most {most} of them")
+    return wanted
 
 
 @dataclass(frozen=True, slots=True)
