@@ -5,7 +5,6 @@ A metric has one predictor. A row is "scored", "excluded" (its figure is no chec
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -119,8 +118,6 @@ def _score(row: Row, seconds: float | None) -> Score:
         found = predictor(row, seconds)
     except UserError as error:
         return _made(row, "not predicted", str(error))
-    if not all(map(math.isfinite, found.ours)):
-        return _made(row, "not predicted", "with these times our figure is no finite number")
     return _compared(row, found)
 
 
