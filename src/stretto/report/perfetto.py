@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stretto.spec.errors import StrettoError
+from stretto.report.writing import write_whole
 from stretto.spec.trace import Trace
 
 
@@ -20,12 +20,7 @@ def write_perfetto(trace: Trace, path: Path) -> None:
     Raises:
         StrettoError: the file cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(perfetto(trace)), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise StrettoError(f"{path} cannot be written: {error.strerror or error}.") from None
+    write_whole(json.dumps(perfetto(trace)), path)
 
 
 def perfetto(trace: Trace) -> dict[str, Any]:
