@@ -100,6 +100,14 @@ def test_wrong_rank_and_wrong_copy():
     assert "microbatch 1 enters no copy" in _first(none)
 
 
+def test_of_two_equal_passes_the_one_that_does_not_belong_is_named():
+    program = generate("1f1b", 2, 2)
+    ranks = (Compute("F", 1, 0), *program.ranks[0][1:]), program.ranks[1]
+    assert "rank 0: F1.0 belongs on rank 1" in _first(
+        Program(ranks=ranks, stages=2, microbatches=2, placement=((0, 1),))
+    )
+
+
 def test_every_rank_has_every_vocabulary_pass():
     program = generate("1f1b", 2, 2, vocabulary="one")
     ranks = tuple(tuple(r for r in rank if r != Vocabulary("T", 1)) for rank in program.ranks[:1])

@@ -19,6 +19,8 @@ from stretto.spec.program_text import write_record
 
 def faults(graph: Graph) -> Iterator[Finding]:
     """What is wrong with a program's ranks, each by itself; nothing for a good one."""
+    if graph.twice:
+        yield from _misplaced(graph)  # of two equal passes, the one that does not belong is the one to name
     for node in graph.twice:
         yield _at(graph, node, "is computed twice; expected once")
     copies = list(_copies(graph))
@@ -38,6 +40,15 @@ def faults(graph: Graph) -> Iterator[Finding]:
             yield from _versions(graph, rank)
     if State in kinds:
         yield from _everywhere(graph)
+
+
+def _misplaced(graph: Graph) -> Iterator[Finding]:
+    """Passes on a rank that does not hold their stage."""
+    for node, record in enumerate(graph.records):
+        for part in _computes(record):
+            holder = graph.program.placement[part.copy][part.stage]
+            if graph.rank[node] != holder:
+                yield _at(graph, node, f"belongs on rank {holder}, which holds stage {part.stage}")
 
 
 def _at(graph: Graph, node: int, what: str) -> Finding:

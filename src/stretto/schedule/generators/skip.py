@@ -128,21 +128,21 @@ def _walk(
 ) -> tuple[float, tuple[int, ...], tuple[float, ...]]:
     """When a forward arrives at the end, its path, and when it starts at each stage of it."""
     last = len(free) - 1
-    todo = [stage for stage in range(last + 1) if stage not in skipping]
+    pending = [stage for stage in range(last + 1) if stage not in skipping]
     path = [0]
     starts = [free[0]]
     at = 1
-    while at < len(todo):
+    while at < len(pending):
         now, here = starts[-1] + times.forward[path[-1]], times.link[path[-1]]
-        if at + 1 < len(todo) and todo[at + 1] != last:
-            near, far = todo[at], todo[at + 1]
+        if at + 1 < len(pending) and pending[at + 1] != last:
+            near, far = pending[at], pending[at + 1]
             if max(free[far], now + here[far]) < max(free[near], now + here[near]):
-                todo[at], todo[at + 1] = far, near
-        stage = todo[at]
+                pending[at], pending[at + 1] = far, near
+        stage = pending[at]
         starts.append(max(free[stage], now + here[stage]))
         path.append(stage)
         at += 1
-    return starts[-1], tuple(path[: len(todo)]), tuple(starts[: len(todo)])
+    return starts[-1], tuple(path[: len(pending)]), tuple(starts[: len(pending)])
 
 
 @dataclass(slots=True)
